@@ -1,0 +1,161 @@
+# mallorn. `make help` lists the targets; `make V=1 ...` shows every command.
+#
+#   MODE=release|debug|asan|tsan|fuzz|coverage   flags, and the folder build/$(MODE)
+#   TUI=0                                        builds the program without ncurses
+MODE   ?= release
+TUI    ?= 1
+PREFIX ?= /usr/local
+B      := build/$(MODE)
+Q      := $(if $(V),,@)
+.DEFAULT_GOAL := all
+
+# --- flags --------------------------------------------------------------------------------
+PKGS      := libzstd libxxhash jansson yaml-0.1 $(if $(filter 1,$(TUI)),ncursesw)
+TEST_PKGS := cmocka
+PKG       := pkg-config
+FREE_CC   ?= clang --target=thumbv7m-none-eabi
+MACHINE   := $(shell $(CC) -dumpmachine 2>/dev/null)
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+        -Wmissing-prototypes -Wundef -Wvla -Wformat=2 -Wcast-align -Wwrite-strings
+release_flags  := -O2 -g -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+debug_flags    := -O0 -g3
+asan_flags     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+                  -fno-omit-frame-pointer
+tsan_flags     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+fuzz_flags     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+coverage_flags := -O0 -g -fprofile-instr-generate -fcoverage-mapping
+ifneq ($(filter fuzz coverage,$(MODE)),)
+CC := clang
+endif
+CPPFLAGS += -I. -MMD -MP -D_GNU_SOURCE
+CFLAGS   += -std=c11 -ffp-contract=off -fvisibility=hidden -pthread $(WARN) $($(MODE)_flags) $(WERROR)
+CFLAGS   += $(shell $(PKG) --cflags $(PKGS) 2>/dev/null)
+LDFLAGS  += -pthread
+LDLIBS   += $(shell $(PKG) --libs $(PKGS) 2>/dev/null) -lm
+
+# --- what is built from what (dependency order, lowest layer first) -----------------------
+free_src := $(wildcard apply/base/*.c apply/*.c)
+lib_src  := $(free_src) $(wildcard apply/host/*.c formats/*.c analysis/*.c codec/*.c)
+ui_src   := $(wildcard tui/cli/*.c) $(if $(filter 1,$(TUI)),$(filter-out tui/main.c,$(wildcard tui/*.c)))
+help_src := $(wildcard tests/support/*.c)
+tests    := $(patsubst %.c,$(B)/%,$(wildcard tests/*/test_*.c))
+benches  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
+fuzzers  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+replays  := $(fuzzers:%=$(B)/tests/fuzz/replay_%)
+all_c    := $(shell git ls-files --cached --others --exclude-standard '*.[ch]' 2>/dev/null || find . -name '*.[ch]')
+obj       = $(patsubst %.c,$(B)/%.o,$(1))
+
+# --- build --------------------------------------------------------------------------------
+.PHONY: all
+all: $(B)/mallorn $(B)/libmallorn.a $(B)/libmallorn-apply.a ## build the program and the libraries
+
+$(B)/mallorn: $(call obj,tui/main.c) $(B)/libmallorn-ui.a $(B)/libmallorn.a
+$(B)/libmallorn.a: $(call obj,$(lib_src))
+$(B)/libmallorn-apply.a: $(call obj,$(free_src))
+$(B)/libmallorn-ui.a: $(call obj,$(ui_src))
+
+$(B)/%.a: $(B)/files
+	@echo "  AR    $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+$(B)/mallorn $(tests) $(benches) $(replays):
+	@echo "  LINK  $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o %.a,$^) $(LDLIBS) -o $@
+
+# Files named for an instruction set are compiled for it; they are called only where it exists.
+ifneq ($(filter x86_64%,$(MACHINE)),)
+$(B)/%_avx2.o: ISA := -mavx2 -mbmi -mbmi2 -mlzcnt
+$(B)/%_shani.o: ISA := -msha -msse4.1 -mssse3
+endif
+$(B)/%.o: %.c $(B)/flags | deps-present
+	@echo "  CC    $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA) -c $< -o $@
+
+# Rewritten only when their text changes: new flags recompile, a deleted file re-archives.
+$(B)/flags: text = $(CC) $(CPPFLAGS) $(CFLAGS)
+$(B)/files: text = $(lib_src) $(ui_src)
+$(B)/flags $(B)/files: FORCE
+	@mkdir -p $(@D)
+	@echo '$(text)' | cmp -s - $@ || echo '$(text)' > $@
+
+# --- packages -----------------------------------------------------------------------------
+.PHONY: deps deps-present
+deps: ## install the Debian packages that are missing
+	$(Q)sh tests/support/deps.sh install
+deps-present:
+	$(Q)sh tests/support/deps.sh ensure
+
+# --- tests --------------------------------------------------------------------------------
+$(tests): LDLIBS += $(shell $(PKG) --libs $(TEST_PKGS) 2>/dev/null)
+$(tests): $(B)/%: $(B)/%.o $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/libmallorn.a
+$(benches): $(B)/%: $(B)/%.o $(B)/libmallorn.a
+$(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-ui.a $(B)/libmallorn.a
+
+.PHONY: check check-unit check-cli check-seeds check-free asan fuzz bench
+check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols ## run every fast test
+check-unit: $(tests)
+	$(Q)for t in $^; do $$t >$$t.log 2>&1 && echo "  ok    $$t" || { cat $$t.log; exit 1; }; done
+check-cli: $(B)/mallorn
+	$(Q)for t in tests/cli/*.sh; do [ -f "$$t" ] || continue; \
+	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
+check-seeds: $(replays)
+	$(Q)for f in $(fuzzers); do $(B)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f/* || exit 1; done
+check-free: ## prove that apply/ builds for bare metal and calls only mem*()
+	$(Q)sh tests/lint/freestanding.sh "$(FREE_CC)" $(B)/free $(free_src)
+asan: ## run the tests under the address and undefined-behaviour sanitizers
+	$(Q)$(MAKE) MODE=asan check-unit check-cli check-seeds
+fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
+	$(Q)$(MAKE) MODE=fuzz build/fuzz/fuzz_$(or $(T),$(error say T=one of: $(fuzzers)))
+	$(Q)mkdir -p build/fuzz/found/$(T)
+	$(Q)build/fuzz/fuzz_$(T) -max_total_time=$(or $(SECS),60) -timeout=5 -rss_limit_mb=512 \
+	    -artifact_prefix=build/fuzz/found/ build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
+bench: $(benches) all ## measure; one tab-separated line per result
+	$(Q)for b in $(benches); do $$b || exit 1; done
+
+# --- quality ------------------------------------------------------------------------------
+.PHONY: lint lint-layers lint-shape lint-symbols lint-headers lint-style format
+lint: lint-layers lint-shape lint-symbols lint-headers lint-style ## static checks; changes nothing
+lint-layers lint-shape: lint-%:
+	$(Q)sh tests/lint/$*.sh && echo "  ok    $@"
+lint-symbols: $(B)/libmallorn.a
+	$(Q)sh tests/lint/symbols.sh $< && echo "  ok    $@"
+lint-headers:
+	$(Q)for h in $(filter %.h,$(all_c)); do \
+	    $(CC) -std=c11 -Wall -Wextra -Werror -D_GNU_SOURCE -I. -fsyntax-only -x c $$h || exit 1; done
+	@echo "  ok    $@"
+lint-style:
+	$(Q)clang-format --dry-run -Werror $(all_c) && echo "  ok    $@"
+	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 -I. -D_GNU_SOURCE --inline-suppr \
+	    --enable=warning,portability --suppress=missingIncludeSystem $(lib_src) && echo "  ok    cppcheck"
+format: ## rewrite every C file in the project style
+	$(Q)clang-format -i $(all_c)
+
+# --- demo, documents, installation --------------------------------------------------------
+.PHONY: demo docs install uninstall clean help FORCE
+demo: all ## make a model pair and open the program on it
+	$(Q)$(B)/mallorn make-demo --if-missing build/demo
+	$(Q)$(B)/mallorn build/demo/base.bf16.safetensors build/demo/tuned.bf16.safetensors
+docs: $(patsubst docs/man/%,$(B)/docs/%.txt,$(wildcard docs/man/*.[15])) ## check and render the manual pages
+$(B)/docs/%.txt: docs/man/%
+	$(Q)mkdir -p $(@D) && groff -ww -mdoc -Tutf8 $< > $@
+install: all ## copy to $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/mallorn/themes
+	install -m755 $(B)/mallorn $(DESTDIR)$(PREFIX)/bin
+	install -m644 $(B)/libmallorn.a $(B)/libmallorn-apply.a $(DESTDIR)$(PREFIX)/lib
+	for f in $(wildcard themes/*.yaml); do install -m644 $$f $(DESTDIR)$(PREFIX)/share/mallorn/themes; done
+	for m in $(wildcard docs/man/*.1); do install -Dm644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
+uninstall: ## remove what install copied
+	rm -f $(DESTDIR)$(PREFIX)/bin/mallorn $(DESTDIR)$(PREFIX)/lib/libmallorn.a $(DESTDIR)$(PREFIX)/lib/libmallorn-apply.a
+	rm -rf $(DESTDIR)$(PREFIX)/share/mallorn
+	rm -f $(patsubst docs/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard docs/man/*.1))
+clean: ## remove build/
+	rm -rf build
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t16
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
