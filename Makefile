@@ -69,6 +69,9 @@ ifneq ($(filter x86_64%,$(MACHINE)),)
 $(B)/%_avx2.o: ISA := -mavx2 -mbmi -mbmi2 -mlzcnt
 $(B)/%_shani.o: ISA := -msha -msse4.1 -mssse3
 endif
+ifneq ($(filter aarch64%,$(MACHINE)),)
+$(B)/%_armv8.o: ISA := -march=armv8-a+crypto
+endif
 $(B)/%.o: %.c $(B)/flags | deps-present
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D)
