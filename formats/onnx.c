@@ -1,7 +1,7 @@
 /*
- * ONNX: a protobuf message without a magic number. The walk keeps its own stack of messages,
- * so that nesting costs a frame and never a call. Where a message's key needs a name that
- * may come after the content, the message is scanned for it first.
+ * ONNX: a protobuf message without a magic number. The walk keeps its own stack of
+ * messages, so that nesting costs a frame and never a call. Where a message's key needs a
+ * name that may come after the content, the message is scanned for it first.
  */
 #include "formats/onnx.h"
 
@@ -13,9 +13,10 @@ typedef struct frame {
     uint64_t pos, end;
     size_t path_n; /* of the path before this message, restored after it */
     const mlr_onnx_scope *scope;
-    mlr_region value;       /* name of what the node around it defines */
+    mlr_region value;        /* name of what the node around it defines */
     uint32_t tensors, inner; /* seen so far in an attribute's lists */
     uint32_t sparse;
+    bool constant; /* the node around it is a Constant: its tensor is what it defines */
 } frame;
 
 /* What the model says about itself once; the last occurrence counts. */
@@ -33,8 +34,8 @@ typedef struct walker {
 } walker;
 
 /*
- * Wire types by field number: v number, b bytes (strings, messages), 4 fixed, p f d repeated
- * numbers that may be packed, - unknown.
+ * Wire types by field number: v number, b bytes (strings, messages), 4 fixed, p f d
+ * repeated numbers that may be packed, - unknown.
  */
 static const char *const wires[MLR_ONNX_KINDS] = {
     [MLR_ONNX_MODEL] = "-vbbbvbbb-----b-----b----bb",
@@ -43,7 +44,7 @@ static const char *const wires[MLR_ONNX_KINDS] = {
     [MLR_ONNX_ATTRIBUTE] = "-b4vbbbfpbbb-bbb----vbbb",
     [MLR_ONNX_FUNCTION] = "-b--bbbbbbbbbbb",
     [MLR_ONNX_TRAINING] = "-bbbb",
-    [MLR_ONNX_TENSOR] = "-pvbfbpbpbbdpbbv-b",
+    [MLR_ONNX_TENSOR] = "-pvbfpbpbbdpbbv-b",
     [MLR_ONNX_SPARSE] = "-bbp",
 };
 
@@ -128,7 +129,8 @@ static bool path_number(mlr_onnx *o, uint32_t index, uint64_t at)
     return mlr_onnx_path_add(o, text, at);
 }
 
-/* --- messages that are entered ---------------------------------------------------------- */
+/* --- messages that are entered ----------------------------------------------------------
+ */
 
 static frame *top(walker *k)
 {
@@ -154,6 +156,7 @@ static frame *enter(walker *k, mlr_onnx_kind kind, const mlr_pb_field *f, size_t
     if (k->depth > 1) {
         n->scope = n[-1].scope;
         n->value = n[-1].value;
+        n->constant = n[-1].constant;
     }
     return n;
 }
@@ -162,7 +165,8 @@ static void enter_graph(walker *k, const mlr_pb_field *f, size_t path_n,
                         const mlr_onnx_scope *outer)
 {
     frame *n = enter(k, MLR_ONNX_GRAPH, f, path_n);
-    mlr_onnx_scope *scope = n == NULL ? NULL : mlr_pool_take(k->o.p->scratch, sizeof *scope);
+    mlr_onnx_scope *scope =
+        n == NULL ? NULL : mlr_pool_take(k->o.p->scratch, sizeof *scope);
     if (n != NULL && scope == NULL) {
         mlr_fail(k->o.err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the model");
         return;
@@ -171,6 +175,7 @@ static void enter_graph(walker *k, const mlr_pb_field *f, size_t path_n,
         *scope = (mlr_onnx_scope){.outer = outer, .id = k->o.scopes++};
         n->scope = scope;
         n->value = (mlr_region){0};
+        n->constant = false;
     }
 }
 
@@ -227,13 +232,14 @@ static bool operator_name(mlr_onnx *o, const mlr_onnx_node *node, char *to, size
     return true;
 }
 
-static void count_operator(walker *k, const mlr_onnx_node *node)
+static void count_operator(walker *k, const mlr_onnx_node *node, bool *constant)
 {
     char text[MLR_MAX_NAME];
     mlr_str op;
     if (!operator_name(&k->o, node, text, sizeof text, &op)) {
         return;
     }
+    *constant = op.n == 8 && memcmp(op.p, "Constant", 8) == 0;
     uint64_t *count = mlr_strmap_at(&k->o.ops, op);
     if (count == NULL) {
         mlr_fail(k->o.err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the model");
@@ -250,7 +256,8 @@ static void enter_node(walker *k, const mlr_pb_field *f)
     if (k->o.err->status != MLR_OK) {
         return;
     }
-    count_operator(k, &node);
+    bool constant = false;
+    count_operator(k, &node, &constant);
     mlr_region name = node.output.len > 0 ? node.output : node.name;
     size_t path_n = k->o.path_n;
     mlr_onnx_path_add(&k->o, "node:", f->at);
@@ -258,6 +265,7 @@ static void enter_node(walker *k, const mlr_pb_field *f)
     frame *n = enter(k, MLR_ONNX_NODE, f, path_n);
     if (n != NULL) {
         n->value = node.output;
+        n->constant = constant;
     }
 }
 
@@ -311,7 +319,8 @@ static void enter_function(walker *k, const mlr_pb_field *f)
     }
 }
 
-/* --- tensors ---------------------------------------------------------------------------- */
+/* --- tensors ----------------------------------------------------------------------------
+ */
 
 /* SparseTensorProto: two tensors; the one of values carries the name of the whole. */
 static void read_sparse(walker *k, const mlr_pb_field *f, bool initializer)
@@ -349,11 +358,13 @@ static void read_initializer(walker *k, const mlr_pb_field *f)
     k->o.path_n = path_n;
 }
 
-/* --- fields of each message -------------------------------------------------------------- */
+/* --- fields of each message --------------------------------------------------------------
+ */
 
 static void add_meta(mlr_onnx *o, const mlr_meta *m)
 {
-    if (o->err->status == MLR_OK) {
+    /* A key that comes again adds nothing: the model says it once. */
+    if (o->err->status == MLR_OK && mlr_builder_meta_find(o->p->builder, m->key) == NULL) {
         mlr_builder_meta(o->p->builder, m, o->err);
     }
 }
@@ -526,7 +537,7 @@ static void visit_attribute(walker *k, const mlr_pb_field *f)
     switch (f->number) {
     case TENSOR:
         /* What a Constant defines can be a scale like any initializer. */
-        role.scope = a->scope;
+        role.scope = a->constant ? a->scope : NULL;
         mlr_onnx_tensor(o, f->bytes, &role);
         break;
     case TENSORS:
@@ -604,8 +615,8 @@ static void walk_messages(walker *k)
 static void add_model_facts(walker *k)
 {
     static const char *const names[] = {
-        NULL, "ir_version", "producer_name", "producer_version", "domain", "model_version",
-        "doc_string"};
+        NULL,     "ir_version",    "producer_name", "producer_version",
+        "domain", "model_version", "doc_string"};
     for (size_t i = 1; i < sizeof names / sizeof names[0]; i++) {
         const mlr_pb_field *f = &k->facts.field[i];
         if (!k->facts.has[i]) {
@@ -629,8 +640,7 @@ static void add_operators(walker *k)
     for (uint32_t i = 0; i < ops->index.count; i++) {
         const mlr_strmap_row *row = &ops->row[i];
         memcpy(key + sizeof prefix - 1, row->key.p, row->key.n);
-        add_number(&k->o, key, sizeof prefix - 1 + row->key.n, row->value,
-                   (mlr_region){0});
+        add_number(&k->o, key, sizeof prefix - 1 + row->key.n, row->value, (mlr_region){0});
     }
 }
 
@@ -676,7 +686,7 @@ static int probe(const uint8_t *head, size_t n, uint64_t size)
     }
     if (head[0] == IR_VERSION_TAG && head[1] >= 1 && head[1] <= HIGHEST_IR_VERSION) {
         return n > 2 && memchr(next_tags, head[2], sizeof next_tags) != NULL ? LIKELY
-                                                                            : POSSIBLE;
+                                                                             : POSSIBLE;
     }
     bool message = memchr(next_tags, head[0], sizeof next_tags) != NULL && head[0] != 0x28;
     bool short_one = head[1] < 0x80 && (uint64_t)head[1] + 2 < size;

@@ -67,8 +67,8 @@ static bool name_is(mlr_onnx *o, mlr_region name, const char *want)
 {
     char text[16];
     size_t n = strlen(want);
-    return name.len == n && n <= sizeof text &&
-           mlr_onnx_text(o, name, text, sizeof text) && memcmp(text, want, n) == 0;
+    return name.len == n && n <= sizeof text && mlr_onnx_text(o, name, text, sizeof text) &&
+           memcmp(text, want, n) == 0;
 }
 
 static void read_attribute(mlr_onnx *o, mlr_region content, struct mlr_onnx_use *use)
@@ -114,8 +114,7 @@ mlr_status mlr_onnx_quant_node(mlr_onnx *o, const mlr_onnx_scope *scope,
         }
         struct mlr_onnx_use *use = mlr_pool_take(o->p->scratch, sizeof *use);
         if (use == NULL) {
-            return mlr_fail(o->err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
-                            "memory for the model");
+            return mlr_fail(o->err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the model");
         }
         *use = (struct mlr_onnx_use){.next = o->uses,
                                      .scope = scope,

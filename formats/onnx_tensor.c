@@ -23,38 +23,31 @@ enum {
     DATA_LOCATION = 14
 };
 
-enum { TYPE_STRING = 8, MAX_DIGITS = 19, TEXT_PER_BYTE = 16, TEXT_FREE = 4 << 20 };
+enum {
+    TYPE_STRING = 8,
+    MAX_DIGITS = 19,
+    TEXT_PER_BYTE = 16,
+    TEXT_FREE = 4 << 20,
+    SUFFIX_ROOM = 24
+};
 
 /* TensorProto.DataType: our type, and the typed field that may hold it. */
 static const struct {
     uint8_t dtype, field;
 } types[] = {
-    [1] = {MLR_DTYPE_F32, FLOAT_DATA},
-    [2] = {MLR_DTYPE_U8, INT32_DATA},
-    [3] = {MLR_DTYPE_I8, INT32_DATA},
-    [4] = {MLR_DTYPE_U16, INT32_DATA},
-    [5] = {MLR_DTYPE_I16, INT32_DATA},
-    [6] = {MLR_DTYPE_I32, INT32_DATA},
-    [7] = {MLR_DTYPE_I64, INT64_DATA},
-    [TYPE_STRING] = {MLR_DTYPE_STRING, STRING_DATA},
-    [9] = {MLR_DTYPE_BOOL, INT32_DATA},
-    [10] = {MLR_DTYPE_F16, INT32_DATA},
-    [11] = {MLR_DTYPE_F64, DOUBLE_DATA},
-    [12] = {MLR_DTYPE_U32, UINT64_DATA},
-    [13] = {MLR_DTYPE_U64, UINT64_DATA},
-    [14] = {MLR_DTYPE_C64, FLOAT_DATA},
-    [15] = {MLR_DTYPE_C128, DOUBLE_DATA},
-    [16] = {MLR_DTYPE_BF16, INT32_DATA},
-    [17] = {MLR_DTYPE_F8_E4M3, INT32_DATA},
-    [18] = {MLR_DTYPE_F8_E4M3FNUZ, INT32_DATA},
-    [19] = {MLR_DTYPE_F8_E5M2, INT32_DATA},
-    [20] = {MLR_DTYPE_F8_E5M2FNUZ, INT32_DATA},
-    [21] = {MLR_DTYPE_U4, INT32_DATA},
-    [22] = {MLR_DTYPE_I4, INT32_DATA},
-    [23] = {MLR_DTYPE_F4_E2M1, INT32_DATA},
-    [24] = {MLR_DTYPE_F8_E8M0, INT32_DATA},
-    [25] = {MLR_DTYPE_U2, INT32_DATA},
-    [26] = {MLR_DTYPE_I2, INT32_DATA},
+    [1] = {MLR_DTYPE_F32, FLOAT_DATA},      [2] = {MLR_DTYPE_U8, INT32_DATA},
+    [3] = {MLR_DTYPE_I8, INT32_DATA},       [4] = {MLR_DTYPE_U16, INT32_DATA},
+    [5] = {MLR_DTYPE_I16, INT32_DATA},      [6] = {MLR_DTYPE_I32, INT32_DATA},
+    [7] = {MLR_DTYPE_I64, INT64_DATA},      [TYPE_STRING] = {MLR_DTYPE_STRING, STRING_DATA},
+    [9] = {MLR_DTYPE_BOOL, INT32_DATA},     [10] = {MLR_DTYPE_F16, INT32_DATA},
+    [11] = {MLR_DTYPE_F64, DOUBLE_DATA},    [12] = {MLR_DTYPE_U32, UINT64_DATA},
+    [13] = {MLR_DTYPE_U64, UINT64_DATA},    [14] = {MLR_DTYPE_C64, FLOAT_DATA},
+    [15] = {MLR_DTYPE_C128, DOUBLE_DATA},   [16] = {MLR_DTYPE_BF16, INT32_DATA},
+    [17] = {MLR_DTYPE_F8_E4M3, INT32_DATA}, [18] = {MLR_DTYPE_F8_E4M3FNUZ, INT32_DATA},
+    [19] = {MLR_DTYPE_F8_E5M2, INT32_DATA}, [20] = {MLR_DTYPE_F8_E5M2FNUZ, INT32_DATA},
+    [21] = {MLR_DTYPE_U4, INT32_DATA},      [22] = {MLR_DTYPE_I4, INT32_DATA},
+    [23] = {MLR_DTYPE_F4_E2M1, INT32_DATA}, [24] = {MLR_DTYPE_F8_E8M0, INT32_DATA},
+    [25] = {MLR_DTYPE_U2, INT32_DATA},      [26] = {MLR_DTYPE_I2, INT32_DATA},
 };
 
 enum { TYPE_COUNT = sizeof types / sizeof types[0] };
@@ -255,8 +248,7 @@ static bool fits_type(const facts *t)
     if (t->type == 0 || t->type >= TYPE_COUNT) {
         return true;
     }
-    return t->field == RAW_DATA ? t->type != TYPE_STRING
-                                : t->field == types[t->type].field;
+    return t->field == RAW_DATA ? t->type != TYPE_STRING : t->field == types[t->type].field;
 }
 
 static bool is_fixed_width(uint32_t field)
@@ -367,24 +359,39 @@ static mlr_status count_text(mlr_onnx *o, const mlr_tensor_spec *spec)
     return MLR_OK;
 }
 
-/* Appends "#2", "#3" ... to a key that is taken. Room for it is part of `key`. */
-static mlr_status make_unique(mlr_onnx *o, char *key, mlr_str *spec_key)
+/* Whether this file has used the key. Keys of other files are the builder's business: it
+   tells them apart by file name, once. */
+static mlr_status key_repeats(mlr_onnx *o, mlr_str key, uint64_t **last, bool *repeats)
 {
-    if (mlr_builder_find(o->p->builder, *spec_key) == MLR_NO_TENSOR) {
+    uint32_t found = mlr_builder_find(o->p->builder, key);
+    *repeats = false;
+    if (found == MLR_NO_TENSOR) {
         return MLR_OK;
     }
-    size_t base = spec_key->n;
-    memcpy(key, spec_key->p, base);
-    uint64_t *last = mlr_strmap_at(&o->repeats, *spec_key);
-    if (last == NULL) {
+    *last = mlr_strmap_at(&o->repeats, key);
+    if (*last == NULL) {
         return no_memory(o);
     }
-    *last = *last == 0 ? 1 : *last;
+    *repeats = **last != 0 || found >= mlr_builder_file_start(o->p->builder);
+    **last = **last == 0 ? 1 : **last;
+    return MLR_OK;
+}
+
+/* Appends "#2", "#3" ... to a key that is taken; `to` has room for both. */
+static mlr_status make_unique(mlr_onnx *o, char *to, mlr_str *key)
+{
+    uint64_t *last = NULL;
+    bool repeats = false;
+    if (key_repeats(o, *key, &last, &repeats) != MLR_OK || !repeats) {
+        return o->err->status;
+    }
+    size_t base = key->n;
+    memcpy(to, key->p, base);
     do {
         ++*last;
-        int n = snprintf(key + base, 24, "#%llu", (unsigned long long)*last);
-        *spec_key = (mlr_str){.p = key, .n = base + (size_t)n};
-    } while (mlr_builder_find(o->p->builder, *spec_key) != MLR_NO_TENSOR);
+        int n = snprintf(to + base, SUFFIX_ROOM, "#%llu", (unsigned long long)*last);
+        *key = (mlr_str){.p = to, .n = base + (size_t)n};
+    } while (mlr_builder_find(o->p->builder, *key) != MLR_NO_TENSOR);
     return MLR_OK;
 }
 
@@ -419,7 +426,7 @@ static mlr_status remember_value(mlr_onnx *o, const mlr_onnx_role *role, mlr_reg
 static mlr_status add(mlr_onnx *o, const facts *t, const mlr_onnx_role *role,
                       mlr_tensor_spec *spec)
 {
-    char unique[MLR_MAX_NAME + 24];
+    char unique[MLR_MAX_NAME + SUFFIX_ROOM];
     mlr_region value = role->value.len > 0 ? role->value : t->name;
     if (make_unique(o, unique, &spec->key) != MLR_OK || count_text(o, spec) != MLR_OK ||
         mlr_builder_tensor(o->p->builder, spec, o->err) != MLR_OK) {
@@ -439,7 +446,8 @@ static mlr_status count_elements(mlr_onnx *o, const facts *t, uint64_t *elements
     return MLR_OK;
 }
 
-/* Everything but the key, from the fields. `member` is UINT32_MAX where there is no data. */
+/* Everything but the key, from the fields. `member` is UINT32_MAX where there is no data.
+ */
 static mlr_status place(mlr_onnx *o, const facts *t, mlr_region content,
                         mlr_tensor_spec *spec)
 {

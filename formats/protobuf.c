@@ -60,7 +60,8 @@ static bool read_fixed(mlr_walk *w, mlr_pb_field *f, uint64_t size)
         return too_short(w, f->at);
     }
     f->bytes = (mlr_region){.off = w->pos, .len = size};
-    f->value = size == 4 ? mlr_walk_u32(w, "fixed number") : mlr_walk_u64(w, "fixed number");
+    f->value =
+        size == 4 ? mlr_walk_u32(w, "fixed number") : mlr_walk_u64(w, "fixed number");
     return mlr_walk_ok(w);
 }
 
