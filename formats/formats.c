@@ -3,6 +3,7 @@
 #include <string.h>
 
 const mlr_format *const mlr_formats[] = {
+    &mlr_format_tflite,
     &mlr_format_onnx,
     NULL,
 };

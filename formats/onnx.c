@@ -657,7 +657,7 @@ static mlr_status parse(mlr_parse *p, mlr_err *err)
     k->o.err = err;
     k->o.walk = (mlr_walk){.window = p->window, .end = p->size, .err = err};
     mlr_strmap_init(&k->o.values, p->scratch);
-    mlr_strmap_init(&k->o.repeats, p->scratch);
+    mlr_unique_init(&k->o.unique, p);
     mlr_strmap_init(&k->o.ops, p->scratch);
     mlr_pb_field all = {.bytes = {.len = p->size}};
     enter(k, MLR_ONNX_MODEL, &all, 0);
@@ -696,6 +696,6 @@ static int probe(const uint8_t *head, size_t n, uint64_t size)
 const mlr_format mlr_format_onnx = {.name = "onnx",
                                     .title = "ONNX",
                                     .suffixes = "onnx",
-                                    .patch_suffix = "onnxp",
+                                    .patch_suffix = "onup",
                                     .probe = probe,
                                     .parse = parse};

@@ -9,6 +9,7 @@
 #include "formats/format.h"
 #include "formats/protobuf.h"
 #include "formats/strmap.h"
+#include "formats/unique_key.h"
 
 /* Messages that are walked, see wires in onnx.c. */
 typedef enum mlr_onnx_kind {
@@ -42,10 +43,9 @@ typedef struct mlr_onnx {
     mlr_parse *p;
     mlr_walk walk; /* of the whole file */
     mlr_err *err;
-    mlr_strmap values;         /* scope id and value name: index of its tensor */
-    mlr_strmap repeats;        /* key that came again: the last number appended to it */
+    mlr_strmap values; /* scope id and value name: index of its tensor */
+    mlr_unique unique;
     mlr_strmap ops;            /* operator: how often it is used */
-    uint64_t text_bytes;       /* names and keys so far, see mlr_onnx_tensor() */
     char path[MLR_MAX_NAME];   /* identity key of where the walk is */
     size_t path_n;             /* bytes of it */
     struct mlr_onnx_use *uses; /* nodes that quantize, newest first */

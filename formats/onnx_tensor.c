@@ -1,6 +1,5 @@
 #include "formats/onnx.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "apply/base/checked.h"
@@ -23,13 +22,7 @@ enum {
     DATA_LOCATION = 14
 };
 
-enum {
-    TYPE_STRING = 8,
-    MAX_DIGITS = 19,
-    TEXT_PER_BYTE = 16,
-    TEXT_FREE = 4 << 20,
-    SUFFIX_ROOM = 24
-};
+enum { TYPE_STRING = 8, MAX_DIGITS = 19 };
 
 /* TensorProto.DataType: our type, and the typed field that may hold it. */
 static const struct {
@@ -344,57 +337,6 @@ static mlr_status no_memory(mlr_onnx *o)
     return mlr_fail(o->err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the model");
 }
 
-/*
- * Keys hold the path of the graphs around a tensor, so a file could ask for far more memory
- * than it is long. Honest keys stay far below this.
- */
-static mlr_status count_text(mlr_onnx *o, const mlr_tensor_spec *spec)
-{
-    uint64_t limit = TEXT_FREE + (uint64_t)TEXT_PER_BYTE * o->p->size;
-    o->text_bytes += spec->key.n + spec->name.n;
-    if (o->text_bytes > limit) {
-        return mlr_fail_limit(o->err, spec->defined_at, "bytes of all keys", o->text_bytes,
-                              limit);
-    }
-    return MLR_OK;
-}
-
-/* Whether this file has used the key. Keys of other files are the builder's business: it
-   tells them apart by file name, once. */
-static mlr_status key_repeats(mlr_onnx *o, mlr_str key, uint64_t **last, bool *repeats)
-{
-    uint32_t found = mlr_builder_find(o->p->builder, key);
-    *repeats = false;
-    if (found == MLR_NO_TENSOR) {
-        return MLR_OK;
-    }
-    *last = mlr_strmap_at(&o->repeats, key);
-    if (*last == NULL) {
-        return no_memory(o);
-    }
-    *repeats = **last != 0 || found >= mlr_builder_file_start(o->p->builder);
-    **last = **last == 0 ? 1 : **last;
-    return MLR_OK;
-}
-
-/* Appends "#2", "#3" ... to a key that is taken; `to` has room for both. */
-static mlr_status make_unique(mlr_onnx *o, char *to, mlr_str *key)
-{
-    uint64_t *last = NULL;
-    bool repeats = false;
-    if (key_repeats(o, *key, &last, &repeats) != MLR_OK || !repeats) {
-        return o->err->status;
-    }
-    size_t base = key->n;
-    memcpy(to, key->p, base);
-    do {
-        ++*last;
-        int n = snprintf(to + base, SUFFIX_ROOM, "#%llu", (unsigned long long)*last);
-        *key = (mlr_str){.p = to, .n = base + (size_t)n};
-    } while (mlr_builder_find(o->p->builder, *key) != MLR_NO_TENSOR);
-    return MLR_OK;
-}
-
 mlr_str mlr_onnx_value_key(char *to, uint32_t scope, const char *name, size_t n)
 {
     memcpy(to, &scope, sizeof scope);
@@ -426,10 +368,8 @@ static mlr_status remember_value(mlr_onnx *o, const mlr_onnx_role *role, mlr_reg
 static mlr_status add(mlr_onnx *o, const facts *t, const mlr_onnx_role *role,
                       mlr_tensor_spec *spec)
 {
-    char unique[MLR_MAX_NAME + SUFFIX_ROOM];
     mlr_region value = role->value.len > 0 ? role->value : t->name;
-    if (make_unique(o, unique, &spec->key) != MLR_OK || count_text(o, spec) != MLR_OK ||
-        mlr_builder_tensor(o->p->builder, spec, o->err) != MLR_OK) {
+    if (mlr_unique_tensor(&o->unique, spec, o->err) != MLR_OK) {
         return o->err->status;
     }
     return remember_value(o, role, value);
