@@ -1,6 +1,6 @@
 /* The invariants that every parsed model must keep, for tests and fuzz targets. */
-#ifndef MLR_TESTS_SUPPORT_TILING_H
-#define MLR_TESTS_SUPPORT_TILING_H
+#ifndef MLR_TESTS_SUPPORT_MODEL_FAULT_H
+#define MLR_TESTS_SUPPORT_MODEL_FAULT_H
 
 #include "formats/model.h"
 
@@ -9,6 +9,6 @@
  * their member or without a span, typed sizes that do not follow from the shape, ties that
  * are none, keys that cannot be found.
  */
-const char *tiling_fault(const mlr_model *m);
+const char *model_fault(const mlr_model *m);
 
 #endif

@@ -1,4 +1,4 @@
-#include "tests/support/tiling.h"
+#include "tests/support/model_fault.h"
 
 #include <string.h>
 
@@ -55,7 +55,7 @@ static const char *tensor_fault(const mlr_model *m, uint32_t i)
     return mlr_model_find(m, t->key) == t ? NULL : "key that finds its tensor";
 }
 
-const char *tiling_fault(const mlr_model *m)
+const char *model_fault(const mlr_model *m)
 {
     const char *fault = NULL;
     size_t next = 0;
