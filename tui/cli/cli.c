@@ -58,6 +58,14 @@ mlr_status mlr_cli_fail(mlr_cli *cli, mlr_err *err, mlr_status status, const cha
     return mlr_fail(err, status, MLR_NO_OFFSET, "command line");
 }
 
+void mlr_cli_keep_error(mlr_cli *cli, mlr_err *err)
+{
+    if (err->input != NULL && err->input != cli->input) {
+        (void)snprintf(cli->input, sizeof cli->input, "%s", err->input);
+        err->input = cli->input;
+    }
+}
+
 bool mlr_cli_output_lost(mlr_cli *cli)
 {
     if (ferror(cli->out) == 0) {

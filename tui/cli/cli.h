@@ -33,6 +33,7 @@ typedef struct mlr_cli {
     /* Owned by the run. */
     mlr_json json;     /* of commands that print JSON */
     int out_error;     /* errno of the first failed write to `out`, once noticed */
+    char input[512];   /* name of the input an error is about, once it is kept */
     char message[512]; /* the whole sentence of an error, where mlr_err cannot carry it */
 } mlr_cli;
 
@@ -68,6 +69,9 @@ const char *mlr_cli_env(const mlr_cli *cli, const char *name);
  */
 mlr_status mlr_cli_fail(mlr_cli *cli, mlr_err *err, mlr_status status, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Makes `err` independent of strings that are about to be released. */
+void mlr_cli_keep_error(mlr_cli *cli, mlr_err *err);
 
 /* Whether further output is pointless: the reader has gone or the disk is full. Long output
    asks now and then, so that the cause is still known. */
