@@ -109,6 +109,9 @@ enum { SLOW_BYTES = 256 << 10, SLOW_LEVEL = 16, MAX_LEVEL = 20 };
 
 static void add(mlr_candidates *c, const mlr_record *r, const mlr_device *device, int id)
 {
+    if (id < 0) {
+        return;
+    }
     const mlr_encoder *encoder = mlr_encoder_get((unsigned)id);
     const mlr_decoder *decoder = mlr_decoder_get((unsigned)id);
     if (encoder == NULL || decoder == NULL || !encoder->suits(r) ||
@@ -127,10 +130,10 @@ static void add(mlr_candidates *c, const mlr_record *r, const mlr_device *device
 }
 
 static void add_all(mlr_candidates *c, const mlr_record *r, const mlr_device *device,
-                    const int *ids)
+                    const char *const *names)
 {
-    for (; *ids >= 0; ids++) {
-        add(c, r, device, *ids);
+    for (; *names != NULL; names++) {
+        add(c, r, device, mlr_strategy_named(*names));
     }
 }
 
@@ -141,13 +144,11 @@ static void add_all(mlr_candidates *c, const mlr_record *r, const mlr_device *de
 mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
                                   const mlr_device *device)
 {
-    static const int aware[] = {MLR_STRATEGY_neural, MLR_STRATEGY_neural_quant, -1};
-    static const int slow[] = {MLR_STRATEGY_mix, -1};
-    static const int with_old[] = {MLR_STRATEGY_xor_planes, MLR_STRATEGY_block_fields,
-                                   MLR_STRATEGY_zstd_ref, -1};
-    static const int more_old[] = {MLR_STRATEGY_sub_planes, MLR_STRATEGY_sparse,
-                                   MLR_STRATEGY_sub, MLR_STRATEGY_xor, -1};
-    static const int alone[] = {MLR_STRATEGY_exp_man, MLR_STRATEGY_zstd, -1};
+    static const char *const aware[] = {"neural", "neural-quant", NULL};
+    static const char *const slow[] = {"mix", NULL};
+    static const char *const with_old[] = {"xor-planes", "block-fields", "zstd-ref", NULL};
+    static const char *const more_old[] = {"sub-planes", "sparse", "sub", "xor", NULL};
+    static const char *const alone[] = {"exp-man", "zstd", NULL};
     mlr_candidates c = {0};
     if (choice->strategy >= 0) {
         add(&c, r, NULL, choice->strategy);
@@ -155,7 +156,7 @@ mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
     }
     add_all(&c, r, device, aware);
     if (choice->level >= MAX_LEVEL) {
-        add(&c, r, device, MLR_STRATEGY_neural_max);
+        add(&c, r, device, mlr_strategy_named("neural-max"));
     }
     if (r->new_bytes <= SLOW_BYTES || choice->level >= SLOW_LEVEL) {
         add_all(&c, r, device, slow);
