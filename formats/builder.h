@@ -55,6 +55,11 @@ void mlr_builder_undo_file(mlr_builder *b);
  */
 mlr_status mlr_builder_tensor(mlr_builder *b, const mlr_tensor_spec *t, mlr_err *err);
 
+/* Proves that the tensors of the file being parsed cover `data` of it without hole, overlap
+   or tie, in whatever order they were defined. Fails at the definition at fault, or at the
+   first byte left over. */
+mlr_status mlr_builder_gapless(mlr_builder *b, mlr_region data, mlr_err *err);
+
 /* Sets the quantization of the tensor added with this key, once it becomes known. False
    where there is no such tensor. */
 bool mlr_builder_quantize(mlr_builder *b, mlr_str key, const mlr_quant *quant);

@@ -3,6 +3,8 @@
 #include <string.h>
 
 const mlr_format *const mlr_formats[] = {
+    &mlr_format_safetensors,
+    &mlr_format_gguf,
     NULL,
 };
 

@@ -102,6 +102,9 @@ mlr_status mlr_model_parse(mlr_model *out, const mlr_source *source,
     if (status == MLR_OK) {
         status = mlr_parse_member(b, index, &m, NULL, pool->alloc, err);
     }
+    if (status == MLR_OK && m.format->relate != NULL) {
+        m.format->relate(b);
+    }
     if (status == MLR_OK) {
         status = mlr_builder_finish(b, out, err);
     }

@@ -5,19 +5,12 @@
  *     offset order   [header][ a ][ b ][ b'][pad][ c ][tail]
  *     spans            glue    a    b  (tied) glue  c   glue
  */
-#include <string.h>
-
 #include "formats/builder_rows.h"
+#include "formats/place_sort.h"
 
-/* One tensor with data, as the sort sees it. */
-typedef struct place {
-    uint64_t off;
-    uint32_t member;
-    uint32_t tensor;
-} place;
-
+/* Tensors of data in the order of their offsets. */
 typedef struct placement {
-    place *at, *spare;
+    mlr_place *at;
     size_t count;
 } placement;
 
@@ -26,63 +19,37 @@ static mlr_tensor_row *row_at(const mlr_builder *b, uint32_t i)
     return mlr_rows_at(&b->tensors, i);
 }
 
-static bool before(const place *a, const place *b)
+/*
+ * At one offset, empty tensors stand before the one that has data there. A tensor's number
+ * has 20 bits, so the top bit of the rank is free to say so.
+ */
+enum { HAS_DATA = 1 << 30 };
+
+static uint32_t tensor_of(const mlr_place *p)
 {
-    if (a->member != b->member) {
-        return a->member < b->member;
-    }
-    if (a->off != b->off) {
-        return a->off < b->off;
-    }
-    return a->tensor < b->tensor;
+    return p->rank & ~(uint32_t)HAS_DATA;
 }
 
-static void merge(place *to, const place *from, size_t low, size_t mid, size_t high)
-{
-    size_t i = low, j = mid;
-    for (size_t k = low; k < high; k++) {
-        to[k] =
-            j >= high || (i < mid && !before(&from[j], &from[i])) ? from[i++] : from[j++];
-    }
-}
+typedef enum gather_what { WITH_DATA_ONLY, EMPTY_TOO } gather_what;
 
-/* Merge sort: n log n whatever the file holds, linear where it is in order already. */
-static void sort(placement *p)
-{
-    for (size_t width = 1; width < p->count; width *= 2) {
-        for (size_t low = 0; low < p->count; low += 2 * width) {
-            size_t left = p->count - low;
-            size_t mid = low + (left < width ? left : width);
-            size_t high = low + (left < 2 * width ? left : 2 * width);
-            if (mid == high || before(&p->at[mid - 1], &p->at[mid])) {
-                memcpy(p->spare + low, p->at + low, (high - low) * sizeof *p->at);
-            } else {
-                merge(p->spare, p->at, low, mid, high);
-            }
-        }
-        place *swap = p->at;
-        p->at = p->spare;
-        p->spare = swap;
-    }
-}
-
-/* Zero-length tensors have no place. */
-static mlr_status gather(const mlr_builder *b, size_t from, placement *p, mlr_err *err)
+static mlr_status gather(const mlr_builder *b, size_t from, gather_what what, placement *p,
+                         mlr_err *err)
 {
     size_t n = b->tensors.count - from;
-    p->at = mlr_pool_take(b->scratch, n * sizeof *p->at);
-    p->spare = mlr_pool_take(b->scratch, n * sizeof *p->spare);
-    if (p->at == NULL || p->spare == NULL) {
+    mlr_place *at = mlr_pool_take(b->scratch, n * sizeof *at);
+    mlr_place *spare = mlr_pool_take(b->scratch, n * sizeof *spare);
+    if (at == NULL || spare == NULL) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for sorting tensors");
     }
     p->count = 0;
     for (size_t i = from; i < b->tensors.count; i++) {
         const mlr_tensor *t = &row_at(b, (uint32_t)i)->tensor;
-        if (t->data.len > 0) {
-            p->at[p->count++] = (place){t->data.off, t->member, (uint32_t)i};
+        uint32_t rank = (uint32_t)i | (t->data.len > 0 ? HAS_DATA : 0);
+        if (t->data.len > 0 || what == EMPTY_TOO) {
+            at[p->count++] = (mlr_place){t->data.off, t->member, rank};
         }
     }
-    sort(p);
+    p->at = mlr_place_sort(at, spare, p->count);
     return MLR_OK;
 }
 
@@ -101,16 +68,16 @@ static mlr_status prove(mlr_builder *b, placement *p, mlr_err *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < p->count; i++) {
-        mlr_tensor *t = &row_at(b, p->at[i].tensor)->tensor;
-        const place *last = kept == 0 ? NULL : &p->at[kept - 1];
+        mlr_tensor *t = &row_at(b, tensor_of(&p->at[i]))->tensor;
+        const mlr_place *last = kept == 0 ? NULL : &p->at[kept - 1];
         if (last != NULL && last->member == t->member) {
-            const mlr_tensor *first = &row_at(b, last->tensor)->tensor;
+            const mlr_tensor *first = &row_at(b, tensor_of(last))->tensor;
             if (first->data.off == t->data.off && first->data.len == t->data.len) {
-                t->tied_to = last->tensor;
+                t->tied_to = tensor_of(last);
                 continue;
             }
             if (t->data.off - first->data.off < first->data.len) {
-                return overlap(b, last->tensor, p->at[i].tensor, err);
+                return overlap(b, tensor_of(last), tensor_of(&p->at[i]), err);
             }
         }
         t->tied_to = MLR_NO_TENSOR;
@@ -123,8 +90,48 @@ static mlr_status prove(mlr_builder *b, placement *p, mlr_err *err)
 mlr_status mlr_tiling_prove(mlr_builder *b, size_t from, mlr_err *err)
 {
     placement p = {0};
-    mlr_status status = gather(b, from, &p, err);
+    mlr_status status = gather(b, from, WITH_DATA_ONLY, &p, err);
     return status == MLR_OK ? prove(b, &p, err) : status;
+}
+
+/* Whether the file's tensors lie one behind another as they were defined: the usual case.
+ */
+static bool gapless_as_defined(const mlr_builder *b, uint64_t pos, uint64_t end)
+{
+    for (size_t i = b->file_tensors; i < b->tensors.count; i++) {
+        const mlr_tensor *t = &row_at(b, (uint32_t)i)->tensor;
+        if (t->data.off != pos) {
+            return false;
+        }
+        pos += t->data.len;
+    }
+    return pos == end;
+}
+
+mlr_status mlr_builder_gapless(mlr_builder *b, mlr_region data, mlr_err *err)
+{
+    uint64_t pos = data.off, end = data.off + data.len;
+    if (gapless_as_defined(b, pos, end)) {
+        return MLR_OK;
+    }
+    placement p = {0};
+    mlr_status status = gather(b, b->file_tensors, EMPTY_TOO, &p, err);
+    for (size_t i = 0; status == MLR_OK && i < p.count; i++) {
+        const mlr_tensor_row *row = row_at(b, tensor_of(&p.at[i]));
+        if (row->tensor.data.off < pos) {
+            return overlap(b, tensor_of(&p.at[i > 0 ? i - 1 : 0]), tensor_of(&p.at[i]),
+                           err);
+        }
+        if (row->tensor.data.off > pos) {
+            status = mlr_fail(err, MLR_E_FORMAT, row->defined_at, "data without holes");
+            mlr_err_about(err, row->tensor.name.p, row->tensor.name.n);
+        }
+        pos += row->tensor.data.len;
+    }
+    if (status == MLR_OK && pos != end) {
+        return mlr_fail(err, MLR_E_FORMAT, pos, "every byte of data in a tensor");
+    }
+    return status;
 }
 
 /* Writes the spans of one member, or counts them where `to` is NULL. */
@@ -136,7 +143,7 @@ static size_t cover(const mlr_builder *b, const placement *p, size_t *next, mlr_
     uint64_t pos = 0;
     m->glue_bytes = 0;
     for (; *next < p->count && p->at[*next].member == member; (*next)++) {
-        mlr_region data = row_at(b, p->at[*next].tensor)->tensor.data;
+        mlr_region data = row_at(b, tensor_of(&p->at[*next]))->tensor.data;
         if (data.off > pos) {
             m->glue_bytes += data.off - pos;
             if (to != NULL) {
@@ -145,7 +152,7 @@ static size_t cover(const mlr_builder *b, const placement *p, size_t *next, mlr_
             n++;
         }
         if (to != NULL) {
-            to[n] = (mlr_span){data, p->at[*next].tensor};
+            to[n] = (mlr_span){data, tensor_of(&p->at[*next])};
         }
         n++;
         pos = data.off + data.len;
@@ -181,7 +188,7 @@ mlr_status mlr_tiling_make(mlr_builder *b, mlr_model *out, mlr_member *members,
                            mlr_err *err)
 {
     placement p = {0};
-    mlr_status status = gather(b, 0, &p, err);
+    mlr_status status = gather(b, 0, WITH_DATA_ONLY, &p, err);
     if (status == MLR_OK) {
         status = prove(b, &p, err);
     }

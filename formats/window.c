@@ -65,7 +65,18 @@ static const uint8_t *fill(mlr_window *w, uint64_t off, mlr_err *err)
     w->slot[i].off = start;
     w->slot[i].len = len;
     w->slot[i].used = ++w->tick;
+    w->recent = i;
     return bytes + (off - start);
+}
+
+/* The bytes, where slot `i` holds them all. */
+static const uint8_t *in_slot(const mlr_window *w, size_t i, uint64_t off, size_t n)
+{
+    uint64_t start = w->slot[i].off;
+    if (off < start || off - start > w->slot[i].len || n > w->slot[i].len - (off - start)) {
+        return NULL;
+    }
+    return w->memory + i * MLR_WINDOW_BYTES + (off - start);
 }
 
 const uint8_t *mlr_window_at(mlr_window *w, uint64_t off, size_t n, const char *rule,
@@ -87,11 +98,13 @@ const uint8_t *mlr_window_at(mlr_window *w, uint64_t off, size_t n, const char *
     if (seen != NULL) {
         return seen;
     }
-    for (size_t i = 0; i < MLR_WINDOW_SLOTS; i++) {
-        if (off >= w->slot[i].off && off - w->slot[i].off <= w->slot[i].len &&
-            n <= w->slot[i].len - (off - w->slot[i].off)) {
+    for (size_t k = 0; k < MLR_WINDOW_SLOTS; k++) {
+        size_t i = (w->recent + k) % MLR_WINDOW_SLOTS;
+        const uint8_t *p = in_slot(w, i, off, n);
+        if (p != NULL) {
+            w->recent = i;
             w->slot[i].used = ++w->tick;
-            return w->memory + i * MLR_WINDOW_BYTES + (off - w->slot[i].off);
+            return p;
         }
     }
     return fill(w, off, err);
