@@ -61,7 +61,9 @@ mlr_status mlr_cli_fail(mlr_cli *cli, mlr_err *err, mlr_status status, const cha
 void mlr_cli_keep_error(mlr_cli *cli, mlr_err *err)
 {
     if (err->input != NULL && err->input != cli->input) {
-        (void)snprintf(cli->input, sizeof cli->input, "%s", err->input);
+        size_t n = strnlen(err->input, sizeof cli->input - 1);
+        memcpy(cli->input, err->input, n);
+        cli->input[n] = '\0';
         err->input = cli->input;
     }
 }

@@ -8,7 +8,7 @@
 #include "tui/cli/table.h"
 #include "tui/cli/text.h"
 
-enum { BAR_CELLS = 14, GLANCE_METAS = 10, SHORT_DIGEST = 8 };
+enum { BAR_CELLS = 8, GLANCE_METAS = 10, SHORT_DIGEST = 8 };
 
 /* One table being printed: what its rows are made from. */
 typedef struct view {
@@ -107,22 +107,25 @@ static void print_totals(const mlr_info *info, mlr_cli *cli)
             mlr_text_share(b, info->structure, info->size));
 }
 
-static void put_total(const view *v, const mlr_info_total *t, mlr_row *row, size_t at)
+/* Size, share and a bar, full for the largest row. */
+static void put_bytes(const view *v, uint64_t bytes, uint64_t largest, mlr_row *row,
+                      size_t at)
 {
-    put_u64(row->cell[at], t->tensors);
-    (void)mlr_text_count(row->cell[at + 1], t->elements);
-    (void)mlr_text_size(row->cell[at + 2], t->bytes);
-    (void)mlr_text_share(row->cell[at + 3], t->bytes, v->info->all.bytes);
-    (void)mlr_text_bar(row->cell[at + 4], MLR_TABLE_CELL, t->bytes, v->info->all.bytes,
-                       BAR_CELLS, v->cli->utf8);
+    (void)mlr_text_size(row->cell[at], bytes);
+    (void)mlr_text_share(row->cell[at + 1], bytes, v->info->all.bytes);
+    (void)mlr_text_bar(row->cell[at + 2], MLR_TABLE_CELL, bytes, largest, BAR_CELLS,
+                       v->cli->utf8);
 }
 
 static void dtype_row(void *ctx, size_t i, mlr_row *row)
 {
     const view *v = ctx;
+    const mlr_info_total *t = v->info->dtype;
     mlr_dtype_id id = v->dtype[i];
     put(row->cell[0], mlr_dtype_get(id)->name);
-    put_total(v, &v->info->dtype[id], row, 1);
+    put_u64(row->cell[1], t[id].tensors);
+    (void)mlr_text_count(row->cell[2], t[id].elements);
+    put_bytes(v, t[id].bytes, t[v->dtype[0]].bytes, row, 3);
 }
 
 /* Insertion sort: a model has a handful of element types. */
@@ -146,38 +149,51 @@ static size_t rank_dtypes(view *v)
 static void module_row(void *ctx, size_t i, mlr_row *row)
 {
     const view *v = ctx;
+    const mlr_info *info = v->info;
+    mlr_info_total total = info->module[i]->total;
     if (v->hidden == 0 || i + 1 < MLR_INFO_AUTO_MODULES) {
-        mlr_info_module_name(v->info->module[i], row->cell[0], MLR_TABLE_CELL);
-        put_total(v, &v->info->module[i]->total, row, 1);
-        return;
+        mlr_info_module_name(info->module[i], row->cell[0], MLR_TABLE_CELL);
+    } else {
+        (void)snprintf(row->cell[0], MLR_TABLE_CELL, "(%zu more)", info->modules - i);
+        for (size_t k = i + 1; k < info->modules; k++) {
+            total.tensors += info->module[k]->total.tensors;
+            total.bytes += info->module[k]->total.bytes;
+        }
     }
-    mlr_info_total rest = {0};
-    for (size_t k = i; k < v->info->modules; k++) {
-        rest.tensors += v->info->module[k]->total.tensors;
-        rest.elements += v->info->module[k]->total.elements;
-        rest.bytes += v->info->module[k]->total.bytes;
-    }
-    (void)snprintf(row->cell[0], MLR_TABLE_CELL, "(%zu more)", v->info->modules - i);
-    put_total(v, &rest, row, 1);
+    put_u64(row->cell[1], total.tensors);
+    put_bytes(v, total.bytes, info->module[0]->total.bytes, row, 2);
 }
 
-static void print_groups(const mlr_info *info, mlr_cli *cli)
+static void print_dtypes(const mlr_info *info, mlr_cli *cli)
 {
-    static const char *const title[] = {"Type", "Module"};
-    mlr_column column[] = {
-        {"", MLR_ELASTIC, MLR_STYLE_ACCENT},      {"Tensors", MLR_RIGHT, MLR_STYLE_PLAIN},
+    static const mlr_column column[] = {
+        {"Type", MLR_LEFT, MLR_STYLE_ACCENT},     {"Tensors", MLR_RIGHT, MLR_STYLE_PLAIN},
         {"Elements", MLR_RIGHT, MLR_STYLE_PLAIN}, {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},
         {"Share", MLR_RIGHT, MLR_STYLE_PLAIN},    {"", MLR_LEFT, MLR_STYLE_GOOD}};
     view v = {.info = info, .cli = cli};
-    size_t rows[] = {rank_dtypes(&v), info->modules};
-    if (info->wish->depth == 0 && info->modules > MLR_INFO_AUTO_MODULES) {
-        v.hidden = info->modules - MLR_INFO_AUTO_MODULES;
-        rows[1] = MLR_INFO_AUTO_MODULES;
-    }
-    for (size_t i = 0; i < 2; i++) {
+    size_t rows = rank_dtypes(&v);
+    if (rows != 0) {
         putc('\n', cli->out);
-        column[0].title = title[i];
-        print_table(column, 6, rows[i], &v, i == 0 ? dtype_row : module_row, cli);
+        print_table(column, 6, rows, &v, dtype_row, cli);
+    }
+}
+
+static void print_modules(const mlr_info *info, mlr_cli *cli)
+{
+    static const mlr_column column[] = {{"Module", MLR_ELASTIC, MLR_STYLE_ACCENT},
+                                        {"Tensors", MLR_RIGHT, MLR_STYLE_PLAIN},
+                                        {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},
+                                        {"Share", MLR_RIGHT, MLR_STYLE_PLAIN},
+                                        {"", MLR_LEFT, MLR_STYLE_GOOD}};
+    view v = {.info = info, .cli = cli};
+    size_t rows = info->modules;
+    if (info->wish->depth == 0 && rows > MLR_INFO_AUTO_MODULES) {
+        rows = MLR_INFO_AUTO_MODULES;
+        v.hidden = info->modules - rows;
+    }
+    if (rows != 0) {
+        putc('\n', cli->out);
+        print_table(column, 5, rows, &v, module_row, cli);
     }
 }
 
@@ -355,7 +371,8 @@ void mlr_info_print_text(const mlr_info *info, mlr_cli *cli)
     print_title(info, cli);
     if (info->format != &mlr_format_opaque) {
         print_totals(info, cli);
-        print_groups(info, cli);
+        print_dtypes(info, cli);
+        print_modules(info, cli);
         print_quants(info, cli);
     }
     print_members(info, cli);

@@ -18,7 +18,9 @@ static char *scaled(char *to, uint64_t n, uint64_t base, const char *const *unit
     }
     uint64_t whole = n / one;
     uint64_t rest = n % one;
-    uint64_t tenths = one < 10 ? 0 : (rest / (one / 10) > 9 ? 9 : rest / (one / 10));
+    uint64_t tenths = (rest * 10 + one / 2) / one; /* one <= 1024^5: no overflow */
+    whole += tenths / 10;
+    tenths %= 10;
     (void)snprintf(to, MLR_TEXT, "%" PRIu64 ".%" PRIu64 " %s", whole, tenths, unit[step]);
     return to;
 }
@@ -76,9 +78,9 @@ char *mlr_text_share(char *to, uint64_t part, uint64_t whole)
     }
     uint64_t mille = ratio(part, whole, 2000);
     mille = (mille + 1) / 2;
-    (void)snprintf(to, MLR_TEXT, "%" PRIu64 ".%" PRIu64 " %%", mille / 10, mille % 10);
+    (void)snprintf(to, MLR_TEXT, "%" PRIu64 ".%" PRIu64 "%%", mille / 10, mille % 10);
     if (mille == 0 && part != 0) {
-        (void)snprintf(to, MLR_TEXT, "<0.1 %%");
+        (void)snprintf(to, MLR_TEXT, "<0.1%%");
     }
     return to;
 }

@@ -14,8 +14,7 @@ enum { MLR_TEXT = 32 }; /* room for any figure below */
 char *mlr_text_size(char *to, uint64_t bytes); /* "24.1 MiB"; exact below 1 KiB: "512 B" */
 char *mlr_text_count(char *to, uint64_t n);    /* "12.1 M"; exact below 10,000 */
 char *mlr_text_exact(char *to, uint64_t n);    /* "12,058,624" */
-char *mlr_text_share(char *to, uint64_t part,
-                     uint64_t whole); /* "99.9 %"; "-" of nothing */
+char *mlr_text_share(char *to, uint64_t part, uint64_t whole); /* "99.9%"; "-" of nothing */
 
 /* "[1024, 256]", cut with an ellipsis where `room` is too small. */
 char *mlr_text_shape(char *to, size_t room, const uint64_t *dim, size_t rank);
