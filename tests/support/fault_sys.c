@@ -1,6 +1,7 @@
 #include "tests/support/fault_sys.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 /* Counts the call and says how it shall fail: an errno, FAULT_SHORT, or 0 for not at all.
@@ -9,6 +10,9 @@ static int fault(fault_sys *f, fault_call which)
 {
     f->calls++;
     f->count[which]++;
+    if (f->calls == f->kill_at) {
+        raise(SIGKILL);
+    }
     bool cleanup = which == FAULT_CLOSE || which == FAULT_UNLINKAT;
     int why = f->always[which];
     if (f->fail_at != 0 && f->calls == f->fail_at) {
