@@ -15,6 +15,7 @@ typedef enum fault_call {
     FAULT_OPENAT_BENEATH,
     FAULT_PREAD,
     FAULT_WRITE,
+    FAULT_PWRITE,
     FAULT_FSTAT,
     FAULT_FALLOCATE,
     FAULT_FTRUNCATE,
