@@ -1,5 +1,6 @@
 # For tests/cli/*.sh: runs the program and compares what it prints with a golden file.
 # UPDATE=1 rewrites the golden files; look at the difference before committing it.
+[ -x "$MALLORN" ] || { echo "MALLORN must name the program"; exit 1; }
 root=$(pwd)
 golden=$root/tests/golden/cli
 work=$(mktemp -d) || exit 1
@@ -21,7 +22,7 @@ expect() {
     got=$?
     [ "$got" = "$want" ] || fail "$name: exit $got, not $want: mallorn $*"
     { cat "$work/.out"; sed 's/^/2> /' "$work/.err"; } >"$work/.both"
-    if [ -n "$UPDATE" ]; then
+    if [ -n "$UPDATE" ] && [ "$got" = "$want" ]; then
         cp "$work/.both" "$golden/$name.txt"
     fi
     cmp -s "$work/.both" "$golden/$name.txt" || {
