@@ -81,13 +81,25 @@ mlr_status mlr_cmd_unknown(mlr_cli *cli, const char *name, mlr_err *err)
 /* --- errors ------------------------------------------------------------------------------
  */
 
-static const char *sentence(run *r, char *to, size_t n)
+/* Whether the file is named twice: as the input and as what the failure is about. */
+static bool repeats_input(const mlr_err *err)
 {
+    size_t input = err->input == NULL ? 0 : strlen(err->input);
+    size_t subject = strlen(err->subject);
+    return subject <= input && strcmp(err->input + input - subject, err->subject) == 0;
+}
+
+static const char *sentence(const run *r, char *to, size_t n)
+{
+    mlr_err err = r->err;
     if (r->cli->message[0] != '\0') {
         (void)snprintf(to, n, "%s", r->cli->message);
         return to;
     }
-    return mlr_err_text(&r->err, to, n);
+    if (err.subject[0] != '\0' && repeats_input(&err)) {
+        err.subject[0] = '\0';
+    }
+    return mlr_err_text(&err, to, n);
 }
 
 static void print_error(run *r, const char *text)
@@ -186,7 +198,8 @@ static mlr_status check_operands(run *r, const mlr_args *args)
 {
     if (args->count < r->cmd->least) {
         return mlr_cli_fail(r->cli, &r->err, MLR_E_USAGE, "%s missing: mallorn %s %s",
-                            args->count == 0 ? "operands are" : "an operand is",
+                            r->cmd->least - args->count > 1 ? "operands are"
+                                                            : "an operand is",
                             r->cmd->name, r->cmd->operands);
     }
     if (args->count > r->cmd->most) {

@@ -155,6 +155,15 @@ static mlr_status write_file(mlr_demo *d, scratch *s, bool force)
     return d->err->status;
 }
 
+/* Said before anything is written, and in the words of this command. */
+static mlr_status refuse_existing(mlr_demo *d, const char *path)
+{
+    char shown[256];
+    (void)mlr_printable(shown, sizeof shown, path, strlen(path));
+    return mlr_cli_fail(d->cli, d->err, MLR_E_USAGE,
+                        "%s exists; --force replaces it, --if-missing keeps it", shown);
+}
+
 static bool is_wanted(const make_demo_values *v, const mlr_demo_file *f, const char *path)
 {
     if (v->only != NULL && strstr(f->path, v->only) == NULL) {
@@ -175,6 +184,9 @@ static mlr_status write_files(mlr_demo *d, scratch *s, const mlr_args *args)
         }
         if (!is_wanted(v, &files[i], s->path)) {
             continue;
+        }
+        if (!v->force && access(s->path, F_OK) == 0) {
+            return refuse_existing(d, s->path);
         }
         if (!mlr_keep_going(d->cli->tick, i, FILES)) {
             return mlr_fail(d->err, MLR_E_CANCELLED, MLR_NO_OFFSET, "writing demo models");
@@ -219,8 +231,8 @@ static void print_list(mlr_cli *cli, const scratch *s, const char *folder)
     }
     table.max_width = mlr_table_limit(cli);
     mlr_table_print(&table, cli);
-    fprintf(cli->out, "\n%zu files, %s in %s\n", table.rows, mlr_text_size(size, total),
-            name);
+    fprintf(cli->out, "\n%zu file%s, %s in %s\n", table.rows, table.rows == 1 ? "" : "s",
+            mlr_text_size(size, total), name);
 }
 
 static mlr_status run_make_demo(mlr_cli *cli, const mlr_args *args, mlr_err *err)

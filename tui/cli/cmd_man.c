@@ -207,6 +207,27 @@ void mlr_doc_man_command(FILE *to, const mlr_cmd *cmd)
     fputs(".Sh SEE ALSO\n.Xr mallorn 1\n", to);
 }
 
+/* References to the pages of all commands, in the order of their names as mdoc wants it. */
+static void put_pages(FILE *to)
+{
+    const char *last = "";
+    for (;;) {
+        const mlr_cmd *next = NULL;
+        for (size_t i = 0; mlr_cmds[i] != NULL; i++) {
+            const mlr_cmd *c = mlr_cmds[i];
+            bool later = c->group != NULL && strcmp(c->name, last) > 0;
+            if (later && (next == NULL || strcmp(c->name, next->name) < 0)) {
+                next = c;
+            }
+        }
+        if (next == NULL) {
+            return;
+        }
+        fprintf(to, "%s.Xr mallorn-%s 1", last[0] == '\0' ? "" : " ,\n", next->name);
+        last = next->name;
+    }
+}
+
 void mlr_doc_man(FILE *to)
 {
     put_head(to, NULL);
@@ -237,12 +258,6 @@ void mlr_doc_man(FILE *to)
           to);
     put_exit_status(to);
     fputs(".Sh SEE ALSO\n", to);
-    size_t shown = 0;
-    for (size_t i = 0; mlr_cmds[i] != NULL; i++) {
-        if (mlr_cmds[i]->group != NULL) {
-            fprintf(to, "%s.Xr mallorn-%s 1", shown++ == 0 ? "" : " ,\n",
-                    mlr_cmds[i]->name);
-        }
-    }
+    put_pages(to);
     putc('\n', to);
 }

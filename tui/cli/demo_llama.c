@@ -141,7 +141,7 @@ static double step_of(mlr_demo_variant variant, double shared, mlr_demo_rng *r)
     double u = mlr_demo_uniform(r);
     switch (variant) {
     case MLR_DEMO_LORA:
-        return 4.0e-4 * shared;
+        return 1.0e-4 * shared;
     case MLR_DEMO_RL:
         return 1.5e-6 * sign * (0.5 + u) + 1.0e-6 * shared;
     default:

@@ -104,9 +104,9 @@ static void add_activation(onnx *o, const char *name, float scale, int zero)
     static const uint32_t scalar[5] = {0};
     mlr_demo_buf b = buffer(o);
     add_f32(&b, scale);
-    add_tensor(o, name, "_scale", TYPE_FLOAT, scalar, &b);
+    add_tensor(o, name, ".scale", TYPE_FLOAT, scalar, &b);
     mlr_demo_le(&b, (uint64_t)(uint8_t)zero, 1);
-    add_tensor(o, name, "_zero_point", TYPE_INT8, scalar, &b);
+    add_tensor(o, name, ".zero_point", TYPE_INT8, scalar, &b);
 }
 
 /* --- nodes
@@ -162,7 +162,7 @@ static void quantize_flow(onnx *o, const char *name)
     char output[64];
     static const char *const op[] = {"QuantizeLinear", "DequantizeLinear"};
     for (size_t i = 0; i < 2; i++) {
-        (void)snprintf(inputs, sizeof inputs, "%s %s_scale %s_zero_point", o->flow, name,
+        (void)snprintf(inputs, sizeof inputs, "%s %s.scale %s.zero_point", o->flow, name,
                        name);
         (void)snprintf(output, sizeof output, "%s_%s", name, i == 0 ? "q" : "dq");
         mlr_demo_buf node = begin_node(o, op[i], inputs, output);

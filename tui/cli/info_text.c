@@ -8,14 +8,15 @@
 #include "tui/cli/table.h"
 #include "tui/cli/text.h"
 
-enum { BAR_CELLS = 8, GLANCE_METAS = 10, SHORT_DIGEST = 8 };
+enum { NARROW = 72, BAR_CELLS = 8, GLANCE_METAS = 10, SHORT_DIGEST = 8 };
 
 /* One table being printed: what its rows are made from. */
 typedef struct view {
     const mlr_info *info;
     const mlr_cli *cli;
-    size_t hidden;                       /* rows that the list is cut by */
-    const mlr_member *member;            /* whose spans are listed */
+    bool list;                /* asked for in full: cut to the width of a terminal only */
+    size_t hidden;            /* rows that the list is cut by */
+    const mlr_member *member; /* whose spans are listed */
     mlr_dtype_id dtype[MLR_DTYPE_LIMIT]; /* largest first */
 } view;
 
@@ -54,7 +55,7 @@ static void print_table(const mlr_column *column, size_t columns, size_t rows, v
                              .columns = columns,
                              .rows = rows,
                              .indent = 2,
-                             .max_width = mlr_table_limit(cli),
+                             .max_width = v->list ? mlr_table_limit(cli) : cli->width,
                              .row = row,
                              .ctx = v};
     mlr_table_print(&table, cli);
@@ -72,8 +73,7 @@ static void print_title(const mlr_info *info, mlr_cli *cli)
     fprintf(cli->out, "%s%s%s\n", mlr_cli_on(cli, MLR_STYLE_TITLE), name,
             mlr_cli_off(cli, MLR_STYLE_TITLE));
     if (info->format == &mlr_format_opaque) {
-        fprintf(cli->out, "Plain bytes, no known model format: %s",
-                mlr_text_size(size, info->size));
+        fprintf(cli->out, "Plain bytes, %s", mlr_text_size(size, info->size));
     } else {
         fprintf(cli->out, "%s model, %s", info->format->title,
                 mlr_text_size(size, info->size));
@@ -95,8 +95,8 @@ static void print_totals(const mlr_info *info, mlr_cli *cli)
     char b[MLR_TEXT];
     fprintf(cli->out, "\n  %sTensors%s    %s", mlr_cli_on(cli, MLR_STYLE_DIM),
             mlr_cli_off(cli, MLR_STYLE_DIM), mlr_text_exact(a, info->all.tensors));
-    fprintf(cli->out, ", %s elements, %s", mlr_text_count(a, info->all.elements),
-            mlr_text_size(b, info->all.bytes));
+    fprintf(cli->out, ", %s element%s, %s", mlr_text_count(a, info->all.elements),
+            info->all.elements == 1 ? "" : "s", mlr_text_size(b, info->all.bytes));
     if (info->tied != 0) {
         fprintf(cli->out, "; %" PRIu64 " share%s another's bytes", info->tied,
                 info->tied == 1 ? "s" : "");
@@ -193,7 +193,7 @@ static void print_modules(const mlr_info *info, mlr_cli *cli)
     }
     if (rows != 0) {
         putc('\n', cli->out);
-        print_table(column, 5, rows, &v, module_row, cli);
+        print_table(column, cli->width < NARROW ? 4 : 5, rows, &v, module_row, cli);
     }
 }
 
@@ -266,6 +266,7 @@ static void print_members(const mlr_info *info, mlr_cli *cli)
     }
     if (info->member_digest != NULL) {
         putc('\n', cli->out);
+        v.list = true;
         print_table(digest, 2, info->model->member_count, &v, digest_row, cli);
     }
 }
@@ -289,15 +290,8 @@ static void print_metas(const mlr_info *info, mlr_cli *cli)
         return;
     }
     putc('\n', cli->out);
-    mlr_table table = {.column = column,
-                       .columns = 2,
-                       .rows = rows,
-                       .indent = 2,
-                       .max_width =
-                           info->wish->metadata ? mlr_table_limit(cli) : cli->width,
-                       .row = meta_row,
-                       .ctx = &v};
-    mlr_table_print(&table, cli);
+    v.list = info->wish->metadata;
+    print_table(column, 2, rows, &v, meta_row, cli);
     if (rows < count) {
         fprintf(cli->out, "  %s(%zu more: --metadata)%s\n", mlr_cli_on(cli, MLR_STYLE_DIM),
                 count - rows, mlr_cli_off(cli, MLR_STYLE_DIM));
@@ -329,7 +323,7 @@ static void print_tensors(const mlr_info *info, mlr_cli *cli)
         {"Name", MLR_ELASTIC, MLR_STYLE_ACCENT}, {"Type", MLR_LEFT, MLR_STYLE_PLAIN},
         {"Shape", MLR_LEFT, MLR_STYLE_PLAIN},    {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},
         {"Offset", MLR_RIGHT, MLR_STYLE_DIM},    {"SHA-256", MLR_LEFT, MLR_STYLE_DIM}};
-    view v = {.info = info, .cli = cli};
+    view v = {.info = info, .cli = cli, .list = true};
     heading(cli, "Tensors");
     print_table(column, info->tensor_digest == NULL ? 5 : 6, info->model->tensor_count, &v,
                 tensor_row, cli);
@@ -358,7 +352,8 @@ static void print_spans(const mlr_info *info, mlr_cli *cli)
                                         {"Tensor", MLR_ELASTIC, MLR_STYLE_ACCENT}};
     for (size_t i = 0; i < info->model->member_count; i++) {
         char name[512];
-        view v = {.info = info, .cli = cli, .member = &info->model->members[i]};
+        view v = {.info = info, .cli = cli, .list = true};
+        v.member = &info->model->members[i];
         (void)mlr_printable(name, sizeof name, v.member->name, strlen(v.member->name));
         fprintf(cli->out, "\n%sSpans of %s%s\n", mlr_cli_on(cli, MLR_STYLE_TITLE), name,
                 mlr_cli_off(cli, MLR_STYLE_TITLE));
