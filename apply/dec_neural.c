@@ -130,7 +130,8 @@ static unsigned skips_next(skips *s)
 {
     while (s->left == 0) {
         s->flag ^= 1;
-        s->left = mlr_bits_number(&s->bits, s->model[s->flag], 2) + 1;
+        uint64_t run = mlr_bits_number(&s->bits, s->model[s->flag], 2);
+        s->left = run > UINT32_MAX ? UINT32_MAX : run + 1; /* ends the loop whatever is read */
     }
     s->left--;
     return s->flag;

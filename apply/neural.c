@@ -14,7 +14,7 @@ static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r, const ml
                          : h->tables >= 1 && h->tables <= MLR_RANS_TABLES && h->tokens >= 1;
     bool edges_ok = h->edges == 1 || h->edges == MLR_NEURAL_EDGES;
     bool lag_ok = h->lag == 0 || (h->lag >= MLR_NEURAL_CHUNK && h->lag < r->new_bytes &&
-                                  r->dtype == r->old_dtype && h->rank == 0);
+                                  r->dtype == r->old_dtype && h->rank == 0 && h->edges == 1);
     return (h->form & ~MLR_NEURAL_FORMS) == 0 && h->classes >= 1 &&
            h->classes <= MLR_NEURAL_CLASSES && edges_ok && narrow_ok && tables_ok && lag_ok &&
            h->top <= UINT16_MAX;

@@ -16,7 +16,7 @@
 enum {
     MLR_NEURAL_CLASSES = 16, /* of the predicted value's scale, from the top down */
     MLR_NEURAL_EDGES = 8,    /* of the distance to the rounding edge */
-    MLR_NEURAL_RAW = 2 * MLR_NEURAL_CLASSES * MLR_NEURAL_EDGES,
+    MLR_NEURAL_RAW = MLR_NEURAL_CLASSES * MLR_NEURAL_EDGES,
     MLR_NEURAL_CHUNK = 512, /* elements decoded at a time */
     MLR_NEURAL_GROUP = 32,  /* elements that a skip map leaves out together */
     MLR_NEURAL_RANK = 64,

@@ -184,7 +184,7 @@ static bool neighbour_changed(const mlr_chunk *c, size_t i, unsigned bytes)
     return memcmp(old, out, bytes) != 0;
 }
 
-void mlr_predict_raw(const mlr_chunk *c, uint16_t *raw)
+void mlr_predict(const mlr_chunk *c)
 {
     const mlr_neural *m = c->model;
     unsigned bytes = m->now.bytes;
@@ -193,31 +193,15 @@ void mlr_predict_raw(const mlr_chunk *c, uint16_t *raw)
         uint64_t old = mlr_number_load(c->old + i * old_bytes, old_bytes);
         guess g = m->rank > 0 ? moved(m, old, c->sums[i]) : plain(m, old);
         mlr_number_store(c->expected + i * bytes, bytes, mlr_to_ordered(&m->now, g.bits));
-        unsigned context = class_of(m, g.bits);
+        unsigned raw = class_of(m, g.bits);
         if (m->lag != 0 && neighbour_changed(c, i, bytes)) {
-            context += m->classes;
+            raw += m->classes;
         }
-        context = context * m->edges + (m->edges > 1 ? g.edge : 0);
-        raw[i] = (uint16_t)(context | (m->edges > 1 && g.flip ? MLR_RAW_FLIP : 0U));
-    }
-}
-
-void mlr_predict(const mlr_chunk *c)
-{
-    uint16_t raw[MLR_NEURAL_GROUP];
-    const mlr_neural *m = c->model;
-    mlr_chunk part = *c;
-    for (size_t at = 0; at < c->n; at += MLR_NEURAL_GROUP) {
-        part.n = c->n - at < MLR_NEURAL_GROUP ? c->n - at : MLR_NEURAL_GROUP;
-        part.element = c->element + at;
-        part.before = c->before + at;
-        part.old = c->old + at * m->was.bytes;
-        part.out = c->out == NULL ? NULL : c->out + at * m->now.bytes;
-        part.expected = c->expected + at * m->now.bytes;
-        part.sums = c->sums == NULL ? NULL : c->sums + at;
-        mlr_predict_raw(&part, raw);
-        for (size_t i = 0; i < part.n; i++) {
-            c->context[at + i] = (uint8_t)(m->map[raw[i] & 0xff] | raw[i] >> 15 << 7);
+        unsigned flip = 0;
+        if (m->edges > 1) {
+            raw = raw * m->edges + g.edge;
+            flip = g.flip ? MLR_NEURAL_FLIP : 0;
         }
+        c->context[i] = (uint8_t)(m->map[raw] | flip);
     }
 }

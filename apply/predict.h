@@ -20,13 +20,7 @@ typedef struct mlr_chunk {
     int32_t *sums;      /* n + 8 products; only where the model has factors */
 } mlr_chunk;
 
-/* Upper bit of a raw context: the residual's sign is turned around. */
-enum { MLR_RAW_FLIP = 0x8000 };
-
 void mlr_predict(const mlr_chunk *c);
-
-/* The same with contexts before the map, for the encoder's study and for mixing. */
-void mlr_predict_raw(const mlr_chunk *c, uint16_t *raw);
 
 /* U * V of the chunk's elements. */
 typedef void (*mlr_dot_fn)(int32_t *sums, const int16_t *u, const int16_t *v, size_t stride,
