@@ -76,6 +76,12 @@ static ssize_t do_write(void *ctx, int fd, const void *src, size_t n)
     return some == 0 ? -1 : write(fd, src, some);
 }
 
+static ssize_t do_pwrite(void *ctx, int fd, const void *src, size_t n, off_t off)
+{
+    size_t some = moves(ctx, FAULT_PWRITE, n);
+    return some == 0 ? -1 : pwrite(fd, src, some, off);
+}
+
 static ssize_t do_copy_file_range(void *ctx, int from, off_t *from_off, int to,
                                   off_t *to_off, size_t n)
 {
@@ -150,6 +156,7 @@ void fault_sys_init(fault_sys *f)
         .pread = do_pread,
         .read = do_read,
         .write = do_write,
+        .pwrite = do_pwrite,
         .fstat = do_fstat,
         .fallocate = do_fallocate,
         .ftruncate = do_ftruncate,

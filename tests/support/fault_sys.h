@@ -16,6 +16,7 @@ typedef enum fault_call {
     FAULT_PREAD,
     FAULT_READ,
     FAULT_WRITE,
+    FAULT_PWRITE,
     FAULT_FSTAT,
     FAULT_FALLOCATE,
     FAULT_FTRUNCATE,
