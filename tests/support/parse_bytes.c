@@ -178,8 +178,8 @@ const char *every_mutation(const uint8_t *data, size_t n, const mlr_format *form
     memcpy(copy, data, n);
     for (size_t i = 0; i < n && defect == NULL; i++) {
         for (size_t k = 0; k < sizeof values + 8 && defect == NULL; k++) {
-            copy[i] = k < sizeof values ? values[k]
-                                        : (uint8_t)(data[i] ^ 1u << (k - sizeof values));
+            uint8_t flipped = (uint8_t)(data[i] ^ 1u << (k % 8));
+            copy[i] = k < sizeof values ? values[k] : flipped;
             defect = parse_exactly(copy, n, format);
         }
         copy[i] = data[i];
