@@ -5,6 +5,8 @@
 const mlr_format *const mlr_formats[] = {
     &mlr_format_safetensors,
     &mlr_format_gguf,
+    &mlr_format_tflite,
+    &mlr_format_onnx,
     NULL,
 };
 
