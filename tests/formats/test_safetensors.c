@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/model_fault.h"
 #include "tests/support/parse_bytes.h"
 #include "tests/support/st_build.h"
 
@@ -101,7 +102,7 @@ static void tensors_may_be_defined_in_any_order(void **state)
                                      "e", "F32", "[0]", 12, 12) "," ONE "}",
                                  12);
     assert_no_err(&p.err);
-    assert_null(model_defect(&p.model));
+    assert_null(model_fault(&p.model));
     assert_int_equal(p.model.span_count, 3);
     assert_int_equal(p.model.spans[1].tensor, 2);
     assert_int_equal(p.model.spans[2].tensor, 0);
@@ -143,7 +144,7 @@ static void accepts_what_the_reference_accepts(void **state)
             print_message("%s\n", fine[i].header);
         }
         assert_no_err(&p.err);
-        assert_null(model_defect(&p.model));
+        assert_null(model_fault(&p.model));
         close_header(&p, bytes);
     }
 }
