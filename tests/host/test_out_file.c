@@ -1,7 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "apply/host/file.h"
@@ -40,14 +42,19 @@ typedef struct job {
     const mlr_sys *sys;
 } job;
 
-/* Everything writing does; the bytes go out in three pieces. */
+/* Everything writing does: three pieces, the first of which is only put right at the end.
+ */
 static mlr_status write_all(const job *j, mlr_err *err)
 {
     mlr_out_file o;
     mlr_status status = mlr_out_open(&o, path, j->size, j->how, j->sys, err);
-    const size_t cuts[] = {0, 1, 2000, BYTES};
+    const size_t cuts[] = {0, 64, 2000, BYTES};
     for (size_t i = 0; i < 3 && status == MLR_OK; i++) {
-        status = o.sink.write(o.sink.ctx, content + cuts[i], cuts[i + 1] - cuts[i], err);
+        const uint8_t *from = i == 0 ? old : content + cuts[i];
+        status = o.sink.write(o.sink.ctx, from, cuts[i + 1] - cuts[i], err);
+    }
+    if (status == MLR_OK) {
+        status = mlr_out_rewrite(&o, 0, content, cuts[1], err);
     }
     if (status == MLR_OK) {
         status = mlr_out_sync(&o, err);
@@ -111,6 +118,27 @@ static void what_was_written_can_be_read_back_before_publication(void **state)
     assert_int_equal(pread(o.fd, got, 100, 0), 100);
     assert_memory_equal(got, content, 100);
     mlr_out_discard(&o);
+}
+
+static void only_bytes_written_already_can_be_rewritten(void **state)
+{
+    (void)state;
+    mlr_out_file o;
+    assert_int_equal(mlr_out_open(&o, path, 0, MLR_KEEP_EXISTING, NULL, NULL), MLR_OK);
+    assert_int_equal(o.sink.write(o.sink.ctx, content, 100, NULL), MLR_OK);
+    assert_int_equal(mlr_out_sync(&o, NULL), MLR_OK);
+    assert_int_equal(mlr_out_rewrite(&o, 0, content, 101, NULL), MLR_E_IO);
+    assert_int_equal(mlr_out_rewrite(&o, 101, content, 0, NULL), MLR_E_IO);
+    assert_int_equal(mlr_out_rewrite(&o, UINT64_MAX, content, 2, NULL), MLR_E_IO);
+    assert_int_equal(mlr_out_rewrite(&o, 90, old, 10, NULL), MLR_OK);
+    assert_false(o.synced);
+    assert_true(o.written == 100);
+    assert_int_equal(o.sink.write(o.sink.ctx, content + 100, 1, NULL), MLR_OK);
+    assert_int_equal(mlr_out_publish(&o, NULL), MLR_OK);
+    uint8_t expected[101];
+    memcpy(expected, content, sizeof expected);
+    memcpy(expected + 90, old, 10);
+    assert_true(temp_dir_holds(&dir, "out", expected, sizeof expected));
 }
 
 static void a_new_file_obeys_the_umask_and_never_changes_it(void **state)
@@ -434,6 +462,56 @@ static void each_failing_call_leaves_nothing_where_nothing_was(void **state)
     }
 }
 
+/* Whether the child was killed before it was through. */
+static bool killed_at(size_t nth, job j)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        fault_sys f;
+        fault_sys_init(&f);
+        f.kill_at = nth;
+        j.sys = &f.sys;
+        _exit(write_all(&j, NULL) == MLR_OK ? 0 : 1);
+    }
+    int result = 0;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    if (WIFEXITED(result)) {
+        assert_int_equal(WEXITSTATUS(result), 0);
+        return false;
+    }
+    assert_int_equal(WTERMSIG(result), SIGKILL);
+    return true;
+}
+
+static void sweep_kills(job j, bool target_exists)
+{
+    size_t seen_old = 0;
+    size_t nth = 1;
+    for (bool killed = true; killed; nth++) {
+        unlinkat(dir.fd, "out", 0);
+        if (target_exists) {
+            temp_dir_write(&dir, "out", old, OLD);
+        }
+        killed = killed_at(nth, j);
+        bool is_new = temp_dir_holds(&dir, "out", content, BYTES);
+        bool is_old = target_exists ? temp_dir_holds(&dir, "out", old, OLD)
+                                    : faccessat(dir.fd, "out", F_OK, 0) != 0;
+        assert_true(is_new || is_old);
+        assert_true(killed || is_new);
+        seen_old += is_old;
+    }
+    assert_true(seen_old > 10);
+    assert_true(nth - 1 > seen_old + 1); /* some died after the rename */
+}
+
+static void being_killed_at_any_call_leaves_old_or_new(void **state)
+{
+    (void)state;
+    sweep_kills((job){.size = BYTES + 1000, .how = MLR_REPLACE_EXISTING}, true);
+    sweep_kills((job){.size = BYTES, .how = MLR_KEEP_EXISTING}, false);
+}
+
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -442,6 +520,7 @@ int main(void)
         IN_A_FOLDER(a_new_file_appears_whole),
         IN_A_FOLDER(nothing_is_visible_before_publication),
         IN_A_FOLDER(what_was_written_can_be_read_back_before_publication),
+        IN_A_FOLDER(only_bytes_written_already_can_be_rewritten),
         IN_A_FOLDER(a_new_file_obeys_the_umask_and_never_changes_it),
         IN_A_FOLDER(a_replaced_file_keeps_its_mode_but_no_privileges),
         IN_A_FOLDER(an_existing_file_is_kept_unless_told_otherwise),
@@ -459,6 +538,7 @@ int main(void)
         IN_A_FOLDER(a_taken_temporary_name_is_not_touched),
         IN_A_FOLDER(each_failing_call_leaves_the_old_file_and_no_other),
         IN_A_FOLDER(each_failing_call_leaves_nothing_where_nothing_was),
+        IN_A_FOLDER(being_killed_at_any_call_leaves_old_or_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
