@@ -6,15 +6,14 @@
 
 enum { HEAD_BYTES = 64 };
 
-/* Whether `name` ends in "." and one of the comma-separated suffixes. */
-static bool has_suffix(const char *name, const char *suffixes)
+bool mlr_format_has_suffix(const mlr_format *format, const char *name)
 {
     const char *dot = strrchr(name, '.');
     if (dot == NULL) {
         return false;
     }
     size_t n = strlen(dot + 1);
-    for (const char *s = suffixes; *s != '\0';) {
+    for (const char *s = format->suffixes; *s != '\0';) {
         size_t len = strcspn(s, ",");
         if (len == n && memcmp(s, dot + 1, n) == 0) {
             return true;
@@ -39,7 +38,7 @@ mlr_status mlr_format_probe(const mlr_format **out, const mlr_source *source,
     *out = &mlr_format_opaque;
     for (size_t i = 0; mlr_formats[i] != NULL; i++) {
         int score = 2 * mlr_formats[i]->probe(head, n, source->size);
-        if (score > 0 && has_suffix(name, mlr_formats[i]->suffixes)) {
+        if (score > 0 && mlr_format_has_suffix(mlr_formats[i], name)) {
             score++;
         }
         if (score > best) {

@@ -2,6 +2,8 @@
 #ifndef MLR_FORMATS_PROBE_H
 #define MLR_FORMATS_PROBE_H
 
+#include <stdbool.h>
+
 #include "formats/format.h"
 
 /*
@@ -10,6 +12,9 @@
  */
 mlr_status mlr_format_probe(const mlr_format **out, const mlr_source *source,
                             const char *name, mlr_err *err);
+
+/* Whether `name` ends in "." and one of the format's suffixes. */
+bool mlr_format_has_suffix(const mlr_format *format, const char *name);
 
 /* How a parse reaches other files of its model; see mlr_parse. */
 typedef struct mlr_siblings {
