@@ -43,6 +43,17 @@ static void a_full_arena_takes_nothing(void **state)
     assert_non_null(mlr_arena_take(&a, 0, 1));
 }
 
+static void padding_beyond_the_end_cannot_wrap(void **state)
+{
+    (void)state;
+    alignas(64) uint8_t memory[32];
+    mlr_arena a;
+    mlr_arena_init(&a, memory, sizeof memory);
+    assert_non_null(mlr_arena_take(&a, 17, 1));
+    assert_null(mlr_arena_take(&a, 1, 64)); /* 47 bytes of padding, 15 are left */
+    assert_int_equal(a.used, 17);
+}
+
 static void rewinding_gives_back_and_keeps_the_peak(void **state)
 {
     (void)state;
@@ -73,6 +84,7 @@ int main(void)
         cmocka_unit_test(pieces_follow_each_other_aligned),
         cmocka_unit_test(alignment_counts_from_the_address_not_the_start),
         cmocka_unit_test(a_full_arena_takes_nothing),
+        cmocka_unit_test(padding_beyond_the_end_cannot_wrap),
         cmocka_unit_test(rewinding_gives_back_and_keeps_the_peak),
         cmocka_unit_test(an_arena_of_nothing_is_full),
     };

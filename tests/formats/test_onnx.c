@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/corpus.h"
 #include "tests/support/parse_mem.h"
 #include "tests/support/pb_build.h"
 #include "tests/support/test.h"
@@ -497,15 +496,6 @@ static void probes_by_the_first_fields(void **state)
     }
 }
 
-/* --- real files
- * ---------------------------------------------------------------------------- */
-
-static void reads_every_real_file(void **state)
-{
-    (void)state;
-    corpus_each(".onnx", &mlr_format_onnx, 30);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -529,7 +519,6 @@ int main(void)
         cmocka_unit_test(takes_scales_from_constants_and_varints_of_one_byte),
         cmocka_unit_test(tells_what_the_model_says_about_itself),
         cmocka_unit_test(probes_by_the_first_fields),
-        cmocka_unit_test(reads_every_real_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/corpus.h"
 #include "tests/support/fb_build.h"
 #include "tests/support/parse_mem.h"
 #include "tests/support/test.h"
@@ -382,13 +381,6 @@ static void probes_by_identifier_or_by_its_root(void **state)
     }
 }
 
-/* Upstream's own hostile seeds are sound as files; what they attack is the interpreter. */
-static void reads_every_real_file(void **state)
-{
-    (void)state;
-    corpus_each(".tflite", &mlr_format_tflite, 42);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,7 +402,6 @@ int main(void)
         cmocka_unit_test(tells_what_the_model_says_about_itself),
         cmocka_unit_test(takes_the_larger_of_two_operator_codes),
         cmocka_unit_test(probes_by_identifier_or_by_its_root),
-        cmocka_unit_test(reads_every_real_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "apply/host/file.h"
@@ -434,6 +436,56 @@ static void each_failing_call_leaves_nothing_where_nothing_was(void **state)
     }
 }
 
+/* Whether the child was killed before it was through. */
+static bool killed_at(size_t nth, job j)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        fault_sys f;
+        fault_sys_init(&f);
+        f.kill_at = nth;
+        j.sys = &f.sys;
+        _exit(write_all(&j, NULL) == MLR_OK ? 0 : 1);
+    }
+    int result = 0;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    if (WIFEXITED(result)) {
+        assert_int_equal(WEXITSTATUS(result), 0);
+        return false;
+    }
+    assert_int_equal(WTERMSIG(result), SIGKILL);
+    return true;
+}
+
+static void sweep_kills(job j, bool target_exists)
+{
+    size_t seen_old = 0;
+    size_t nth = 1;
+    for (bool killed = true; killed; nth++) {
+        unlinkat(dir.fd, "out", 0);
+        if (target_exists) {
+            temp_dir_write(&dir, "out", old, OLD);
+        }
+        killed = killed_at(nth, j);
+        bool is_new = temp_dir_holds(&dir, "out", content, BYTES);
+        bool is_old = target_exists ? temp_dir_holds(&dir, "out", old, OLD)
+                                    : faccessat(dir.fd, "out", F_OK, 0) != 0;
+        assert_true(is_new || is_old);
+        assert_true(killed || is_new);
+        seen_old += is_old;
+    }
+    assert_true(seen_old > 10);
+    assert_true(nth - 1 > seen_old + 1); /* some died after the rename */
+}
+
+static void being_killed_at_any_call_leaves_old_or_new(void **state)
+{
+    (void)state;
+    sweep_kills((job){.size = BYTES + 1000, .how = MLR_REPLACE_EXISTING}, true);
+    sweep_kills((job){.size = BYTES, .how = MLR_KEEP_EXISTING}, false);
+}
+
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -459,6 +511,7 @@ int main(void)
         IN_A_FOLDER(a_taken_temporary_name_is_not_touched),
         IN_A_FOLDER(each_failing_call_leaves_the_old_file_and_no_other),
         IN_A_FOLDER(each_failing_call_leaves_nothing_where_nothing_was),
+        IN_A_FOLDER(being_killed_at_any_call_leaves_old_or_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

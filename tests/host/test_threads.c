@@ -116,6 +116,36 @@ static void all_lanes_run_at_the_same_time(void **state)
     mlr_threads_stop(t);
 }
 
+typedef struct straggler {
+    pthread_barrier_t barrier;
+    atomic_uint finished;
+} straggler;
+
+static void finish_late(void *arg, size_t i, unsigned lane)
+{
+    (void)i;
+    straggler *s = arg;
+    pthread_barrier_wait(&s->barrier); /* each lane has a task */
+    struct timespec nap = {.tv_nsec = 30 * 1000 * 1000};
+    if (lane != 0) {
+        nanosleep(&nap, NULL);
+    }
+    s->finished++;
+}
+
+static void run_returns_when_the_last_worker_is_done(void **state)
+{
+    (void)state;
+    mlr_heap heap;
+    mlr_threads *t = start(&heap, LANES);
+    straggler s = {.finished = 0};
+    pthread_barrier_init(&s.barrier, NULL, LANES);
+    mlr_exec_run(mlr_threads_exec(t), finish_late, &s, LANES);
+    assert_int_equal(s.finished, LANES);
+    pthread_barrier_destroy(&s.barrier);
+    mlr_threads_stop(t);
+}
+
 typedef struct masks {
     pthread_barrier_t barrier;
     sigset_t of[LANES];
@@ -211,6 +241,7 @@ int main(void)
         cmocka_unit_test(rounds_follow_each_other_without_mixing),
         cmocka_unit_test(one_lane_and_no_pool_run_everything_here),
         cmocka_unit_test(all_lanes_run_at_the_same_time),
+        cmocka_unit_test(run_returns_when_the_last_worker_is_done),
         cmocka_unit_test(workers_block_signals_and_the_caller_keeps_its_mask),
         cmocka_unit_test(waiting_costs_no_processor_time),
         cmocka_unit_test(a_refused_allocation_starts_nothing),

@@ -1,6 +1,7 @@
 #include "tests/support/fault_sys.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 /* Counts the call and says how it shall fail: an errno, FAULT_SHORT, or 0 for not at all.
@@ -9,6 +10,9 @@ static int fault(fault_sys *f, fault_call which)
 {
     f->calls++;
     f->count[which]++;
+    if (f->calls == f->kill_at) {
+        raise(SIGKILL);
+    }
     bool cleanup = which == FAULT_CLOSE || which == FAULT_UNLINKAT;
     int why = f->always[which];
     if (f->fail_at != 0 && f->calls == f->fail_at) {
@@ -64,6 +68,12 @@ static ssize_t do_write(void *ctx, int fd, const void *src, size_t n)
 {
     size_t some = moves(ctx, FAULT_WRITE, n);
     return some == 0 ? -1 : write(fd, src, some);
+}
+
+static ssize_t do_pwrite(void *ctx, int fd, const void *src, size_t n, off_t off)
+{
+    size_t some = moves(ctx, FAULT_PWRITE, n);
+    return some == 0 ? -1 : pwrite(fd, src, some, off);
 }
 
 static ssize_t do_copy_file_range(void *ctx, int from, off_t *from_off, int to,
@@ -139,6 +149,7 @@ void fault_sys_init(fault_sys *f)
         .openat_beneath = do_openat_beneath,
         .pread = do_pread,
         .write = do_write,
+        .pwrite = do_pwrite,
         .fstat = do_fstat,
         .fallocate = do_fallocate,
         .ftruncate = do_ftruncate,

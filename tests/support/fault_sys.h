@@ -15,6 +15,7 @@ typedef enum fault_call {
     FAULT_OPENAT_BENEATH,
     FAULT_PREAD,
     FAULT_WRITE,
+    FAULT_PWRITE,
     FAULT_FSTAT,
     FAULT_FALLOCATE,
     FAULT_FTRUNCATE,
@@ -33,6 +34,7 @@ typedef struct fault_sys {
     size_t fail_at;          /* 0: never; n: the n-th call fails ... */
     bool from_then_on;       /* ... and every later one but close and unlinkat */
     int why;                 /* an errno, or FAULT_SHORT */
+    size_t kill_at;          /* 0: never; n: SIGKILL in place of the n-th call */
     int always[FAULT_CALLS]; /* an errno with which each such call fails; 0: none */
     bool no_replace_unknown; /* the file system renames only with replacement */
     size_t count[FAULT_CALLS];
