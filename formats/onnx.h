@@ -1,6 +1,7 @@
 /*
  * What the files of the ONNX parser share. onnx.c walks the messages, onnx_tensor.c turns a
- * TensorProto into a tensor of the model, onnx_quant.c joins weights with their scales.
+ * TensorProto into a tensor of the model, onnx_quant.c joins weights with their scales,
+ * onnx_meta.c makes the metadata.
  * Nobody else includes this.
  */
 #ifndef MLR_FORMATS_ONNX_H
@@ -50,6 +51,7 @@ typedef struct mlr_onnx {
     size_t path_n;             /* bytes of it */
     struct mlr_onnx_use *uses; /* nodes that quantize, newest first */
     uint32_t scopes;
+    mlr_pb_field said[7]; /* fields 1 to 6 of the model, the last of each; number 0: none */
 } mlr_onnx;
 
 /* Appends to the path, which fails beyond MLR_MAX_NAME; `at` is what an error names. */
@@ -78,6 +80,12 @@ mlr_status mlr_onnx_tensor(mlr_onnx *o, mlr_region content, const mlr_onnx_role 
 
 /* The name of a TensorProto, which may stand anywhere in it. */
 bool mlr_onnx_tensor_name(mlr_onnx *o, mlr_region content, mlr_region *name);
+
+/* Takes in a field of the model that is metadata; ignores others. */
+void mlr_onnx_model_field(mlr_onnx *o, const mlr_pb_field *f);
+
+/* When the walk is over: what the model says about itself, and its operators. */
+void mlr_onnx_add_metadata(mlr_onnx *o);
 
 /* Remembers a node that says how a weight was quantized; others are ignored. */
 mlr_status mlr_onnx_quant_node(mlr_onnx *o, const mlr_onnx_scope *scope,
