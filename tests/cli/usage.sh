@@ -10,6 +10,7 @@ expect far_command 2 frobnicate
 expect unknown_global 2 --frob
 expect unknown_option 2 info --tensor x
 expect unknown_option_json 2 info --json --tensor x
+expect unknown_letter_json 2 info -tj -x y
 expect missing_operand 2 info
 expect extra_operand 2 info a b
 expect bad_number 2 info --depth two a
