@@ -17,6 +17,9 @@ typedef struct mlr_sha256 {
     uint8_t block[64]; /* the last total % 64 bytes wait here */
 } mlr_sha256;
 
+/* The round constants, for every version. */
+extern const uint32_t mlr_sha256_k[64];
+
 /* The reference, in plain C. */
 void mlr_sha256_blocks_c(uint32_t state[8], const uint8_t *data, size_t blocks);
 
