@@ -7,8 +7,9 @@
 #include "apply/base/status.h"
 
 /*
- * Writes "model a.gguf: tensor 'x': data breaks a rule of its format: offset is a multiple
- * of the alignment (at byte 1234)" and a NUL; cuts it to `n` bytes. Returns `to`.
+ * Writes "model a.gguf: 'x': data breaks a rule of its format: offset that is a multiple of
+ * the alignment (at byte 1234)" and a NUL; cuts it to `n` bytes, at a whole character.
+ * Nothing unprintable gets through. Returns `to`.
  */
 char *mlr_err_text(const mlr_err *err, char *to, size_t n);
 

@@ -18,6 +18,8 @@
 typedef struct mlr_sys {
     void *ctx;
     int (*openat)(void *ctx, int dir, const char *path, int flags, mode_t mode);
+    /* Opens without leaving `dir` and through no link; ENOSYS where the kernel cannot. */
+    int (*openat_beneath)(void *ctx, int dir, const char *path, int flags);
     ssize_t (*pread)(void *ctx, int fd, void *dst, size_t n, off_t off);
     ssize_t (*write)(void *ctx, int fd, const void *src, size_t n);
     int (*fstat)(void *ctx, int fd, struct stat *out);
@@ -25,7 +27,8 @@ typedef struct mlr_sys {
     int (*ftruncate)(void *ctx, int fd, off_t n);
     int (*fchmod)(void *ctx, int fd, mode_t mode);
     int (*fsync)(void *ctx, int fd);
-    int (*renameat)(void *ctx, int from_dir, const char *from, int to_dir, const char *to);
+    /* `no_replace`: EEXIST where `to` exists; EINVAL or ENOSYS where that is not known. */
+    int (*rename)(void *ctx, int dir, const char *from, const char *to, bool no_replace);
     int (*unlinkat)(void *ctx, int dir, const char *path, int flags);
     ssize_t (*copy_file_range)(void *ctx, int from, off_t *from_off, int to, off_t *to_off,
                                size_t n);
@@ -34,25 +37,34 @@ typedef struct mlr_sys {
 
 extern const mlr_sys mlr_sys_posix;
 
+/*
+ * Records a failed system call: MLR_E_NO_SPACE for ENOSPC and EDQUOT, MLR_E_NO_MEMORY for
+ * ENOMEM, else MLR_E_IO. `path` must outlive `err`.
+ */
+mlr_status mlr_fail_os(mlr_err *err, int os_error, mlr_domain domain, const char *path,
+                       const char *rule);
+
 /* What tells one state of a file from another without reading it. */
 typedef struct mlr_file_id {
     uint64_t dev, ino, size;
     int64_t mtime_ns, ctime_ns;
 } mlr_file_id;
 
+/* Must not move while it is open: `source` points back at it. */
 typedef struct mlr_file {
-    mlr_source source; /* reads through this object by pread; no view */
-    mlr_file_id id;    /* as it was when opened */
-    const mlr_sys *sys;
-    const char *path; /* borrowed, for errors */
+    mlr_source source;  /* reads by pread; no view */
+    mlr_file_id id;     /* as it was when opened */
+    const mlr_sys *sys; /* NULL while closed */
+    const char *path;   /* borrowed, for errors */
     int fd;
 } mlr_file;
 
-/* Opens a regular file for reading. `path` is borrowed until close. */
+/* Opens a regular file for reading, through links. `path` is borrowed until close. What is
+   not a regular file is MLR_E_UNSUPPORTED and never waited on. */
 mlr_status mlr_file_open(mlr_file *f, const char *path, const mlr_sys *sys, mlr_err *err);
 
-/* The same for `path` relative to the directory `dir`, never leaving it by "..", an
-   absolute path or a symbolic link, and never waiting on a FIFO. */
+/* The same for `path` relative to the directory `dir`. A path that is absolute, names ".."
+   or meets a symbolic link is MLR_E_FORMAT, because such paths come from inside a model. */
 mlr_status mlr_file_open_beneath(mlr_file *f, int dir, const char *path, const mlr_sys *sys,
                                  mlr_err *err);
 
@@ -62,32 +74,43 @@ mlr_status mlr_file_unchanged(const mlr_file *f, mlr_err *err);
 /* Safe on a zeroed or closed file. */
 void mlr_file_close(mlr_file *f);
 
-/*
- * Output that appears under its name only when whole: written to a temporary file in the
- * same directory, synced, renamed, directory synced.
- */
-typedef struct mlr_out_file {
-    mlr_sink sink; /* appends */
-    const mlr_sys *sys;
-    const char *path; /* borrowed, for errors */
-    int dir, fd;
-    uint64_t written;
-    mode_t mode;    /* given to the file on publication */
-    char temp[48];  /* name beside the target */
-    char name[256]; /* the target's own name in `dir` */
-} mlr_out_file;
-
 typedef enum mlr_overwrite { MLR_KEEP_EXISTING, MLR_REPLACE_EXISTING } mlr_overwrite;
 
-/* `size` is what will be written, reserved at once so that a full disk shows early; 0 where
-   it is not known. A target that exists is MLR_E_USAGE unless it may be replaced. */
+/*
+ * Output that appears under its name only when whole: written to a temporary file in the
+ * same directory, synced, renamed, directory synced. Must not move while it is open.
+ */
+typedef struct mlr_out_file {
+    mlr_sink sink;      /* appends */
+    const mlr_sys *sys; /* NULL while closed */
+    const char *path;   /* borrowed, for errors */
+    int dir, fd;        /* fd may be read as well, to check what was written */
+    uint64_t written, reserved;
+    mode_t mode;       /* given to the file by sync */
+    mlr_overwrite how; /* holds until publication */
+    bool synced;       /* nothing was written since the last sync */
+    bool failed;       /* a write or sync failed: it is never published */
+    char temp[48];     /* name beside the target; "" once renamed */
+    char name[256];    /* the target's own name in `dir` */
+} mlr_out_file;
+
+/*
+ * `size` is what will be written, reserved at once so that a full disk shows early; 0 where
+ * it is not known. A target that exists is MLR_E_USAGE unless it may be replaced, and so is
+ * one that is no regular file. `path` is borrowed until publish or discard.
+ */
 mlr_status mlr_out_open(mlr_out_file *o, const char *path, uint64_t size, mlr_overwrite how,
                         const mlr_sys *sys, mlr_err *err);
 
-/* Makes the bytes durable under the temporary name; nothing is visible yet. */
+/* Gives the file its mode and makes its bytes durable under the temporary name; nothing is
+   visible yet. A failure is final: the kernel may have dropped what it could not write. */
 mlr_status mlr_out_sync(mlr_out_file *o, mlr_err *err);
 
-/* Renames into place and makes that durable. The object is closed either way. */
+/*
+ * Syncs if need be, renames into place and makes that durable. The object is closed either
+ * way. A failure leaves the target as it was, but for the last step: where only the
+ * directory's sync failed, the target is new and whole and the error says so.
+ */
 mlr_status mlr_out_publish(mlr_out_file *o, mlr_err *err);
 
 /* Removes the temporary file. Safe on a zeroed, published or discarded object. */

@@ -10,7 +10,8 @@ typedef struct mlr_threads mlr_threads;
 
 /*
  * Starts `count` - 1 threads (the caller of run() is a lane too); 0 means one lane for each
- * processor this process may use. `*out` is released by mlr_threads_stop().
+ * processor this process may use. Where the system grants fewer there are fewer lanes.
+ * `*out` is released by mlr_threads_stop(); `alloc` must live as long.
  */
 mlr_status mlr_threads_start(mlr_threads **out, unsigned count, const mlr_allocator *alloc,
                              mlr_err *err);
