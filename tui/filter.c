@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "tui/text.h"
+#include "tui/cell_text.h"
 
 enum { OP_TERM, OP_NOT, OP_AND, OP_OR };
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tui/text.h"
+#include "tui/cell_text.h"
 
 static const mlr_action_row actions[MLR_ACTION_COUNT] = {
     {0, "", "", "", "", ""},

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "apply/base/checked.h"
-#include "tui/text.h"
+#include "tui/cell_text.h"
 
 static const struct {
     uint32_t glyph;

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "apply/host/file.h"
+#include "tui/cell_text.h"
 #include "tui/cli/yaml.h"
 #include "tui/color.h"
-#include "tui/text.h"
 #include "tui/theme_data.h"
 
 typedef struct loader {

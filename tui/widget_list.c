@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "tui/text.h"
+#include "tui/cell_text.h"
 
 void mlr_list_begin(mlr_list *l)
 {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tui/text.h"
+#include "tui/cell_text.h"
 
 void mlr_prompt_set(mlr_prompt *p, const char *text)
 {

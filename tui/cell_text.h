@@ -3,8 +3,8 @@
  * of numbers that every screen shares. Widths come from a table of our own, so that drawing
  * and tests do not depend on the locale.
  */
-#ifndef MLR_TUI_TEXT_H
-#define MLR_TUI_TEXT_H
+#ifndef MLR_TUI_CELL_TEXT_H
+#define MLR_TUI_CELL_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

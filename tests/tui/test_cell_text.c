@@ -1,4 +1,4 @@
-#include "tui/text.h"
+#include "tui/cell_text.h"
 
 #include <string.h>
 
