@@ -46,6 +46,12 @@ static ssize_t posix_write(void *ctx, int fd, const void *src, size_t n)
     return write(fd, src, n);
 }
 
+static ssize_t posix_pwrite(void *ctx, int fd, const void *src, size_t n, off_t off)
+{
+    (void)ctx;
+    return pwrite(fd, src, n, off);
+}
+
 static int posix_fstat(void *ctx, int fd, struct stat *out)
 {
     (void)ctx;
@@ -109,6 +115,7 @@ const mlr_sys mlr_sys_posix = {
     .openat_beneath = posix_openat_beneath,
     .pread = posix_pread,
     .write = posix_write,
+    .pwrite = posix_pwrite,
     .fstat = posix_fstat,
     .fallocate = posix_fallocate_only,
     .ftruncate = posix_ftruncate,
