@@ -147,6 +147,14 @@ static const mlr_tensor *find_value(mlr_onnx *o, const mlr_onnx_scope *scope,
     return NULL;
 }
 
+/* TensorProto.DataType of whole numbers; of floats a varint holds the bits. */
+static bool is_integer(uint32_t type)
+{
+    enum { UINT8 = 2, INT64 = 7, UINT32 = 12, UINT64 = 13, UINT4 = 21, INT4 = 22 };
+    return (type >= UINT8 && type <= INT64) || type == UINT32 || type == UINT64 ||
+           type == UINT4 || type == INT4;
+}
+
 /*
  * Where the values stand. Numbers kept as varints are no array, except where each takes one
  * byte: then the bytes are the numbers, 0 to 127 whatever the type.
@@ -158,7 +166,8 @@ static mlr_values values_of(const mlr_tensor *t)
     }
     mlr_values v = {
         .dtype = t->dtype, .count = t->elements, .bytes = t->data, .member = t->member};
-    if (t->dtype->cls == MLR_CLASS_OPAQUE && t->data.len == t->elements) {
+    if (t->dtype->cls == MLR_CLASS_OPAQUE && t->data.len == t->elements &&
+        is_integer(t->native_type)) {
         v.dtype = mlr_dtype_get(MLR_DTYPE_U8);
     }
     return v;
