@@ -71,7 +71,7 @@ static void draw_tabs(const mlr_app *app, mlr_view v)
         if (s->tab == 0) {
             continue;
         }
-        bool active = app->tab == (mlr_screen_id)i;
+        bool active = app->tab == (mlr_screen_id)i && app->over == MLR_SCREEN_NONE;
         mlr_role role = active ? MLR_ROLE_TAB_ACTIVE : MLR_ROLE_TAB;
         at = mlr_putf(v, 1, at, role, active ? "[%c %s]" : " %c %s ", s->tab, s->title) + 1;
     }
@@ -117,8 +117,28 @@ static int bar_item(mlr_view v, int row, int at, mlr_action action)
     return mlr_put(v, row, at + 1, MLR_ROLE_KEY_TEXT, word) + 2;
 }
 
+/* "Enter run|Esc close": keys and words, where typing goes into a list. */
+static void draw_hints(mlr_view v, int row, const char *hints)
+{
+    int at = 1;
+    while (*hints != '\0') {
+        size_t n = strcspn(hints, "|");
+        size_t key = strcspn(hints, " ");
+        at = mlr_put_n(v, row, at, MLR_ROLE_KEY, hints, key);
+        at = mlr_put_n(v, row, at, MLR_ROLE_KEY_TEXT, hints + key, n - key) + 2;
+        hints += n;
+        hints += *hints == '|';
+    }
+}
+
 static void draw_key_bar(const mlr_app *app, mlr_view v, int row)
 {
+    const char *hints = app->menu.open ? "↑↓ move|Enter choose|Esc close"
+                                       : mlr_screen_get(mlr_app_top(app))->hints;
+    if (hints != NULL) {
+        draw_hints(v, row, hints);
+        return;
+    }
     unsigned where = mlr_screen_get(mlr_app_top(app))->where;
     int at = 1;
     if (app->over != MLR_SCREEN_NONE) {
@@ -146,9 +166,10 @@ static void draw_menu(const mlr_app *app, mlr_view body)
     int cols = label + detail + 18;
     cols = cols < 36 ? 36 : cols;
     cols = cols > body.cols - 4 ? body.cols - 4 : cols;
+    cols = body.cols - cols <= 8 ? body.cols : cols; /* slivers beside it only disturb */
     int rows = (int)m->list.count + 3;
     rows = rows > body.rows ? body.rows : rows;
-    rows = rows > 22 ? 22 : rows;
+    rows = rows > 18 ? 18 : rows;
     mlr_view box =
         mlr_view_part(body, (body.rows - rows) / 3, (body.cols - cols) / 2, rows, cols);
     box.grid->cursor_row = -1;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-uint32_t mlr_utf8_next(const char **p, const char *end)
+uint32_t mlr_cp_next(const char **p, const char *end)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *s = (const unsigned char *)*p;
@@ -31,7 +31,7 @@ uint32_t mlr_utf8_next(const char **p, const char *end)
     return cp;
 }
 
-size_t mlr_utf8_put(char to[4], uint32_t cp)
+size_t mlr_cp_put(char to[4], uint32_t cp)
 {
     if (cp < 0x80) {
         to[0] = (char)cp;
@@ -108,7 +108,7 @@ int mlr_text_width(const char *s, size_t n)
 {
     int cells = 0;
     for (const char *p = s, *end = s + n; p < end;) {
-        uint32_t cp = mlr_utf8_next(&p, end);
+        uint32_t cp = mlr_cp_next(&p, end);
         cells += mlr_cp_unsafe(cp) ? 1 : mlr_cp_width(cp);
     }
     return cells;
@@ -122,7 +122,7 @@ static size_t head_bytes(const char *s, size_t n, int cols)
     int used = 0;
     while (p < end) {
         const char *next = p;
-        uint32_t cp = mlr_utf8_next(&next, end);
+        uint32_t cp = mlr_cp_next(&next, end);
         used += mlr_cp_unsafe(cp) ? 1 : mlr_cp_width(cp);
         if (used > cols) {
             break;
@@ -139,7 +139,7 @@ static size_t tail_start(const char *s, size_t n, int cols)
     const char *end = s + n;
     int left = mlr_text_width(s, n);
     while (p < end && left > cols) {
-        left -= mlr_cp_width(mlr_utf8_next(&p, end));
+        left -= mlr_cp_width(mlr_cp_next(&p, end));
     }
     while (p < end && ((unsigned char)*p & 0xc0) == 0x80) {
         p++;
@@ -189,6 +189,20 @@ char *mlr_elide_middle(char *to, size_t room, const char *s, size_t n, int cols)
     return to;
 }
 
+/* What a name ends in for nearly every tensor says least: ".weight" shrinks to ".w". */
+static size_t short_leaf(char *to, size_t room, const char *s, size_t n)
+{
+    static const char *const leaves[] = {".weight", ".bias"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t m = strlen(leaves[i]);
+        if (n > m && n < room && memcmp(s + n - m, leaves[i], m) == 0) {
+            memcpy(to, s, n - m + 2);
+            return n - m + 2;
+        }
+    }
+    return 0;
+}
+
 /* The first part that starts with a digit, after at least one other part; n where none. */
 static size_t numbered_part(const char *s, size_t n)
 {
@@ -205,12 +219,27 @@ char *mlr_elide_name(char *to, size_t room, const char *s, size_t n, int cols)
     out_text o = {to, room, 0};
     to[0] = '\0';
     size_t from = numbered_part(s, n);
-    if (mlr_text_width(s, n) <= cols || from == n || cols < 8) {
+    char brief[256];
+    if (mlr_text_width(s, n) <= cols || cols < 8) {
         add_elided(&o, s, n, cols);
         return to;
     }
-    add(&o, ellipsis, sizeof ellipsis - 1);
-    add_elided(&o, s + from, n - from, cols - 1);
+    if (from < n) {
+        add(&o, ellipsis, sizeof ellipsis - 1);
+        s += from;
+        n -= from;
+        cols--;
+    }
+    size_t m = mlr_text_width(s, n) <= cols ? 0 : short_leaf(brief, sizeof brief, s, n);
+    add_elided(&o, m > 0 ? brief : s, m > 0 ? m : n, cols);
+    return to;
+}
+
+char *mlr_text_cut(char *to, size_t room, const char *s, int cols)
+{
+    out_text o = {to, room, 0};
+    to[0] = '\0';
+    add(&o, s, head_bytes(s, strlen(s), cols));
     return to;
 }
 

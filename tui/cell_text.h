@@ -12,10 +12,10 @@
 
 /* The next code point of [*p, end), which is not empty; bytes that are no UTF-8 yield
    U+FFFD one at a time. */
-uint32_t mlr_utf8_next(const char **p, const char *end);
+uint32_t mlr_cp_next(const char **p, const char *end);
 
 /* Writes 1 to 4 bytes (no NUL) and returns their number. */
-size_t mlr_utf8_put(char to[4], uint32_t cp);
+size_t mlr_cp_put(char to[4], uint32_t cp);
 
 /* Cells a code point takes: 0 (combining), 1 or 2. Controls count 1: they draw as '?'. */
 int mlr_cp_width(uint32_t cp);
@@ -28,13 +28,16 @@ int mlr_text_width(const char *s, size_t n);
 
 /*
  * Shortens a dotted name to `cols` cells: first what stands before the first numbered part
- * goes ("…21.mlp.up_proj.weight"), then the middle ("…21.ml…_proj.weight"). Writes at most
- * `room` bytes with the NUL and returns `to`.
+ * goes ("…21.mlp.up_proj.weight"), then ".weight" becomes ".w" and ".bias" ".b", then the
+ * middle goes ("…21.ml…up_proj.w"). Writes at most `room` bytes with the NUL; returns `to`.
  */
 char *mlr_elide_name(char *to, size_t room, const char *s, size_t n, int cols);
 
 /* Shortens in the middle only: for paths and sentences. */
 char *mlr_elide_middle(char *to, size_t room, const char *s, size_t n, int cols);
+
+/* The first `cols` cells. */
+char *mlr_text_cut(char *to, size_t room, const char *s, int cols);
 
 /* "812", "9.1K", "28.4M", "222M": at most five cells; K is 1,024 bytes. Returns `to`. */
 char *mlr_fmt_bytes(char *to, size_t room, uint64_t bytes);

@@ -209,7 +209,7 @@ void mlr_put_glyph(mlr_view v, int row, int col, mlr_role role, mlr_glyph_id id)
 int mlr_put_n(mlr_view v, int row, int col, mlr_role role, const char *s, size_t n)
 {
     for (const char *p = s, *end = s + n; p < end;) {
-        uint32_t cp = mlr_utf8_next(&p, end);
+        uint32_t cp = mlr_cp_next(&p, end);
         col += put_cp(v, row, col, role, cp);
     }
     return col;
@@ -358,8 +358,8 @@ static size_t put_cell_text(char *to, const mlr_cell *c)
     if (c->glyph == 0) {
         return 0;
     }
-    size_t n = mlr_utf8_put(to, c->glyph);
-    return c->mark == 0 ? n : n + mlr_utf8_put(to + n, c->mark);
+    size_t n = mlr_cp_put(to, c->glyph);
+    return c->mark == 0 ? n : n + mlr_cp_put(to + n, c->mark);
 }
 
 char *mlr_grid_text(const mlr_grid *g, size_t *bytes_taken)

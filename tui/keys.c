@@ -66,7 +66,7 @@ mlr_key mlr_key_read(const char **p)
         }
         return key;
     }
-    return mlr_utf8_next(p, s + strlen(s));
+    return mlr_cp_next(p, s + strlen(s));
 }
 
 char *mlr_key_show(mlr_key key, char *to, size_t room)
@@ -82,7 +82,7 @@ char *mlr_key_show(mlr_key key, char *to, size_t room)
         return to;
     }
     char utf8[4];
-    snprintf(to, room, "%.*s", (int)mlr_utf8_put(utf8, key), utf8);
+    snprintf(to, room, "%.*s", (int)mlr_cp_put(utf8, key), utf8);
     return to;
 }
 

@@ -209,6 +209,7 @@ void mlr_totals_add(mlr_totals *t, const mlr_row *row)
     t->rows++;
     t->by_kind[row->kind]++;
     t->lossy += row->lossy;
+    t->with_dictionary += row->dictionary != NULL;
     t->marked += row->marked;
     t->bytes += row->bytes;
     add_fact(&t->out, &row->out);

@@ -104,7 +104,7 @@ mlr_fact mlr_row_ratio(const mlr_row *row);
 
 /* Sums over rows; an unknown part makes `out` unknown, an estimate makes it estimated. */
 typedef struct mlr_totals {
-    size_t rows, by_kind[MLR_ROW_KINDS], lossy, marked;
+    size_t rows, by_kind[MLR_ROW_KINDS], lossy, marked, with_dictionary;
     uint64_t bytes;
     double elements, changed_elements;
     size_t changed_known; /* rows whose share of change is known */

@@ -27,8 +27,9 @@ typedef struct mlr_answer {
 
 typedef struct mlr_screen {
     const char *title;
-    unsigned where; /* kinds of actions it takes: MLR_IN_... */
-    char tab;       /* key of its tab, or 0: lies over the others until Esc */
+    unsigned where;    /* kinds of actions it takes: MLR_IN_... */
+    const char *hints; /* key bar of a screen that takes typing: "Enter run|Esc close" */
+    char tab;          /* key of its tab, or 0: lies over the others until Esc */
     mlr_status (*open)(mlr_app *app, void **state, mlr_err *err);
     /* Before drawing: fits what depends on the size. May change the state. */
     void (*arrange)(mlr_app *app, void *state, int rows, int cols);

@@ -80,6 +80,7 @@ static void close_help(mlr_app *app, void *state)
 
 const mlr_screen mlr_screen_help = {
     .title = "Help",
+    .hints = "↑↓ move|Enter run|Esc close",
     .open = open_help,
     .arrange = arrange,
     .draw = draw,

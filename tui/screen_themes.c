@@ -97,12 +97,13 @@ static int draw_meters(mlr_view v, int row)
         {"memory", "near", {0.76, 0.8, MLR_ROLE_METER_NEAR}, MLR_ROLE_WARNING},
         {"time", "OVER !", {0.93, 0.8, MLR_ROLE_METER_OVER}, MLR_ROLE_ERROR},
     };
-    for (size_t i = 0; i < 3; i++, row++) {
+    int step = v.rows >= 24 ? 2 : 1;
+    for (size_t i = 0; i < 3; i++, row += step) {
         mlr_put(v, row, 1, MLR_ROLE_TEXT, rows[i].label);
         mlr_put_meter(v, row, 8, v.cols - 17, &rows[i].meter);
         mlr_put(v, row, v.cols - 7, rows[i].role, rows[i].verdict);
     }
-    return row + 1;
+    return step == 2 ? row : row + 1;
 }
 
 static int draw_plots(mlr_view v, int row)
@@ -147,7 +148,7 @@ static void draw_words(mlr_view v, int row)
 static void draw(const mlr_app *app, const void *state, mlr_view body)
 {
     const themes *t = state;
-    int left = body.cols >= 60 ? 24 : body.cols >= 48 ? 23 : body.cols;
+    int left = body.cols >= 48 ? 26 : body.cols;
     mlr_view list = mlr_frame(mlr_view_part(body, 0, 0, body.rows, left), "Themes", NULL);
     draw_names(t, mlr_view_part(list, 0, 1, list.rows, list.cols - 2));
     mlr_view box = mlr_view_part(body, 0, left, body.rows, body.cols - left);

@@ -281,7 +281,7 @@ static void put_glyph(canvas *c, uint32_t g)
         put(c, "&gt;");
         break;
     default:
-        put(c, "%.*s", (int)mlr_utf8_put(utf8, g), utf8);
+        put(c, "%.*s", (int)mlr_cp_put(utf8, g), utf8);
     }
 }
 
@@ -315,6 +315,34 @@ static int draw_run(canvas *c, int row, int col)
     return end;
 }
 
+/* Full blocks and lines side by side become one rectangle: no seams between cells. */
+static int shape_run(const canvas *c, int row, int col)
+{
+    const mlr_cell *cells = &c->g->cells[row * c->g->cols];
+    uint32_t g = cells[col].glyph;
+    int end = col + 1;
+    while ((g == 0x2588 || g == 0x2500) && end < c->g->cols && cells[end].glyph == g &&
+           ink(c, &cells[end]) == ink(c, &cells[col])) {
+        end++;
+    }
+    return end;
+}
+
+static int draw_shapes(canvas *c, int row, int col)
+{
+    const mlr_cell *cell = &c->g->cells[row * c->g->cols + col];
+    int end = shape_run(c, row, col);
+    if (end == col + 1) {
+        draw_shape(c, cell, row, col);
+        return end;
+    }
+    double top = cell->glyph == 0x2588 ? 0 : CELL_H / 2.0 - 0.6;
+    double height = cell->glyph == 0x2588 ? CELL_H : 1.2;
+    rect(c, (box){x_of(col), y_of(row) + top, (end - col) * cell_w, height}, ink(c, cell),
+         1);
+    return end;
+}
+
 static void draw_row(canvas *c, int row)
 {
     const mlr_cell *cells = &c->g->cells[row * c->g->cols];
@@ -334,10 +362,7 @@ static void draw_row(canvas *c, int row)
             col = end;
             continue;
         }
-        if (cells[col].glyph > ' ') {
-            draw_shape(c, &cells[col], row, col);
-        }
-        col++;
+        col = cells[col].glyph > ' ' ? draw_shapes(c, row, col) : col + 1;
     }
 }
 

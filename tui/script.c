@@ -164,14 +164,19 @@ static mlr_status direct(runner *r, const char *name, const char *arg)
 }
 
 /* Keys act on what was drawn: arranging happens there, as it does with people. */
-static void press(runner *r, mlr_key key)
+static void show(runner *r)
 {
     mlr_grid g;
-    mlr_app_key(r->app, key);
-    mlr_script_settle(r->app);
     mlr_grid_init(&g, r->app->alloc, &r->app->glyphs);
     mlr_app_draw(r->app, &g);
     mlr_grid_release(&g);
+}
+
+static void press(runner *r, mlr_key key)
+{
+    mlr_app_key(r->app, key);
+    mlr_script_settle(r->app);
+    show(r);
 }
 
 static mlr_status type_keys(runner *r, const char *p)
@@ -186,9 +191,7 @@ static mlr_status type_keys(runner *r, const char *p)
         }
         if (*p == '"') {
             for (p++; *p != '\0' && *p != '"';) {
-                const char *at = p;
                 mlr_key key = *p == '<' ? (mlr_key)*p++ : mlr_key_read(&p);
-                (void)at;
                 press(r, key);
             }
             p += *p == '"';
@@ -220,7 +223,8 @@ mlr_status mlr_script_run(mlr_app *app, const char *text, mlr_err *err)
     mlr_err own = {0};
     runner r = {.app = app, .err = err == NULL ? &own : err};
     mlr_status s = MLR_OK;
-    press(&r, MLR_KEY_NONE);
+    mlr_script_settle(app);
+    show(&r);
     while (*text != '\0' && s == MLR_OK) {
         char line[1024];
         size_t n = strcspn(text, "\n");

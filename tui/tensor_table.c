@@ -27,15 +27,15 @@ enum {
 
 static const mlr_column columns[C_COUNT] = {
     [C_LEAD] = {"", 3, 3, 0, 0, false},
-    [C_NAME] = {"Tensor", 14, 48, 0, 1, false},
-    [C_TYPE] = {"Type", 5, 7, 5, 0, false},
-    [C_SHAPE] = {"Shape", 11, 17, 8, 2, false},
+    [C_NAME] = {"Tensor", 16, 48, 0, 1, false},
+    [C_TYPE] = {"Type", 4, 8, 5, 4, false},
+    [C_SHAPE] = {"Shape", 10, 17, 8, 4, false},
     [C_SIZE] = {"Size", 5, 5, 9, 0, true},
     [C_CHANGED] = {"Chg%", 5, 5, 1, 0, true},
-    [C_BAR] = {"Δ", 7, 14, 7, 3, false},
+    [C_BAR] = {"Δ", 5, 14, 7, 3, false},
     [C_COSINE] = {"Cosine", 7, 7, 13, 0, true},
     [C_ENTROPY] = {"Ent", 5, 5, 14, 0, true},
-    [C_STRATEGY] = {"Strategy", 8, 10, 4, 4, false},
+    [C_STRATEGY] = {"Strategy", 10, 12, 4, 2, false},
     [C_BY] = {"By", 4, 4, 11, 0, false},
     [C_LEVEL] = {"Lv", 2, 2, 6, 0, true},
     [C_DICTIONARY] = {"Dict", 6, 6, 15, 0, false},
@@ -152,22 +152,31 @@ static const char *shape(char *to, size_t room, const mlr_tensor *t)
     return to;
 }
 
-static void put_shape(const slot *s, const mlr_tensor *t)
+/* A tensor that is the same asks for no attention. */
+static mlr_role quiet(const mlr_row *r)
 {
+    return r->kind == MLR_ROW_SAME ? MLR_ROLE_DIM : MLR_ROLE_TEXT;
+}
+
+static void put_shape(const slot *s, const mlr_row *r)
+{
+    const mlr_tensor *t = r->new_tensor != NULL ? r->new_tensor : r->old_tensor;
     char text[512];
     char fit[128];
     shape(text, sizeof text, t);
-    put_slot(s, MLR_ROLE_TEXT,
-             mlr_elide_middle(fit, sizeof fit, text, strlen(text), s->width));
+    put_slot(s, quiet(r), mlr_elide_middle(fit, sizeof fit, text, strlen(text), s->width));
 }
 
 /* The part up to the layer is quieter than what tells tensors of one layer apart. */
 static void put_name(const slot *s, const mlr_row *r, const char *search)
 {
+    mlr_role role = r->marked                 ? MLR_ROLE_MARKED
+                    : r->kind == MLR_ROW_SAME ? MLR_ROLE_DIM
+                                              : MLR_ROLE_TEXT;
     char text[1024];
     size_t n = r->name.n < 256 ? r->name.n : 256;
     mlr_elide_name(text, sizeof text, r->name.p, n, s->width);
-    put_slot(s, r->marked ? MLR_ROLE_MARKED : MLR_ROLE_TEXT, text);
+    put_slot(s, role, text);
     size_t module = mlr_module_bytes((mlr_str){text, strlen(text)});
     if (!r->marked && module > 0 && module + 1 < strlen(text)) {
         int quiet = mlr_text_width(text, module) + 1;
@@ -209,7 +218,7 @@ static void put_choice(const slot *s, int column, const mlr_row *r)
             return;
         }
         snprintf(text, sizeof text, "%s%s", r->strategy, r->lossy ? "≈" : "");
-        put_slot(s, r->lossy ? MLR_ROLE_LOSSY : MLR_ROLE_TEXT, text);
+        put_slot(s, r->lossy ? MLR_ROLE_LOSSY : quiet(r), text);
         break;
     case C_BY:
         put_slot(s, by_roles[r->by], decider(text, sizeof text, r));
@@ -255,7 +264,7 @@ static void put_result(const slot *s, int column, const mlr_row *r)
     }
 }
 
-static void put_number(const slot *s, const char *fmt, const mlr_fact *f)
+static void put_number(const slot *s, const mlr_row *r, const char *fmt, const mlr_fact *f)
 {
     char text[24];
     if (f->state == MLR_FACT_UNKNOWN) {
@@ -263,7 +272,7 @@ static void put_number(const slot *s, const char *fmt, const mlr_fact *f)
         return;
     }
     snprintf(text, sizeof text, fmt[0] == '5' ? "%.5f" : "%.2f", f->value);
-    put_slot(s, f->state == MLR_FACT_ESTIMATED ? MLR_ROLE_ESTIMATE : MLR_ROLE_TEXT, text);
+    put_slot(s, f->state == MLR_FACT_ESTIMATED ? MLR_ROLE_ESTIMATE : quiet(r), text);
 }
 
 static void put_fact_column(const slot *s, int column, const mlr_row *r)
@@ -274,10 +283,10 @@ static void put_fact_column(const slot *s, int column, const mlr_row *r)
         put_slot(s, MLR_ROLE_DIM, r->dtype->name);
         break;
     case C_SHAPE:
-        put_shape(s, r->new_tensor != NULL ? r->new_tensor : r->old_tensor);
+        put_shape(s, r);
         break;
     case C_SIZE:
-        put_slot(s, MLR_ROLE_TEXT,
+        put_slot(s, quiet(r),
                  r->new_tensor == NULL ? "gone"
                                        : mlr_fmt_bytes(text, sizeof text, r->bytes));
         break;
@@ -287,15 +296,15 @@ static void put_fact_column(const slot *s, int column, const mlr_row *r)
     case C_BAR:
         if (r->changed.state == MLR_FACT_UNKNOWN) {
             put_unknown(s);
-        } else {
+        } else if (r->changed.value > 0) {
             mlr_bar(s->v, s->row, s->x, s->width, r->changed.value, MLR_ROLE_BAR);
         }
         break;
     case C_COSINE:
-        put_number(s, "5", &r->cosine);
+        put_number(s, r, "5", &r->cosine);
         break;
     case C_ENTROPY:
-        put_number(s, "2", &r->entropy);
+        put_number(s, r, "2", &r->entropy);
         break;
     default:
         break;
@@ -366,17 +375,12 @@ static void draw_header(const mlr_tensor_table *t, const mlr_columns_at *at, mlr
         slot s = {line, 0, at->x[c], at->width[c], columns[c].right};
         const char *arrow = t->view->reverse ? "▼" : "▲";
         bool here = c == sorted;
-        const char *title = c == C_STRATEGY && s.width < 8 ? "Strat"
-                            : c == C_LEAD                  ? "  S"
-                                                           : columns[c].title;
-        snprintf(text, sizeof text, "%s%s", title, here ? arrow : "");
+        const char *title = c == C_LEAD ? (here ? " S" : "  S") : columns[c].title;
         /* Numbers leave their last cell to '~'. */
-        if (!here && (c == C_RATIO || c == C_OUT)) {
-            snprintf(text, sizeof text, "%s ", title);
-        }
-        if (here && c == C_LEAD) {
-            snprintf(text, sizeof text, " S%s", arrow);
-        }
+        const char *tail = here ? arrow : c == C_RATIO || c == C_OUT ? " " : "";
+        char fit[16];
+        mlr_text_cut(fit, sizeof fit, title, s.width - (tail[0] != '\0'));
+        snprintf(text, sizeof text, "%s%s", fit, tail);
         put_slot(&s, here ? MLR_ROLE_HEADER_SORT : MLR_ROLE_HEADER, text);
     }
 }
@@ -388,6 +392,9 @@ void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_view v)
     memcpy(fitted, columns, sizeof columns);
     int longest = t->rows->longest_name;
     fitted[C_NAME].most = longest < 14 ? 14 : longest > 60 ? 60 : longest;
+    if (t->view->all.with_dictionary == 0) {
+        fitted[C_DICTIONARY].least = 0; /* a column of dashes says nothing */
+    }
     mlr_table_layout(fitted, C_COUNT, v.cols - 1, &at);
     draw_header(t, &at, v);
     for (size_t i = 0; i < t->table->page && t->table->top + i < t->view->count; i++) {

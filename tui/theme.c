@@ -251,7 +251,7 @@ static mlr_status read_glyph(loader *l, const mlr_yaml_node *n)
     }
     const char *p = n->text;
     const char *end = n->text + n->text_bytes;
-    uint32_t cp = p < end ? mlr_utf8_next(&p, end) : 0;
+    uint32_t cp = p < end ? mlr_cp_next(&p, end) : 0;
     if (p != end || cp <= ' ' || mlr_cp_unsafe(cp) || mlr_cp_width(cp) != 1) {
         return bad(l, n, "one character of one cell");
     }

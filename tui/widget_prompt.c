@@ -48,7 +48,7 @@ static mlr_prompt_result cut(mlr_prompt *p, size_t from, size_t to)
 static mlr_prompt_result insert(mlr_prompt *p, mlr_key key)
 {
     char utf8[4];
-    size_t n = mlr_utf8_put(utf8, key);
+    size_t n = mlr_cp_put(utf8, key);
     if (p->n + n >= sizeof p->text) {
         return MLR_PROMPT_MOVED;
     }

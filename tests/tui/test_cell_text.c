@@ -10,7 +10,7 @@ static void broken_utf8_yields_one_replacement_a_byte(void **state)
     static const char s[] = "\xc0\xaf\xe2\x82\xf4\x90\x80\x80\xed\xa0\x80";
     int n = 0;
     for (const char *p = s, *end = s + sizeof s - 1; p < end; n++) {
-        assert_int_equal(mlr_utf8_next(&p, end), 0xfffd);
+        assert_int_equal(mlr_cp_next(&p, end), 0xfffd);
     }
     assert_int_equal(n, 11);
 }
@@ -21,9 +21,9 @@ static void utf8_survives_a_round_trip(void **state)
     static const uint32_t cps[] = {0x24, 0xe9, 0x20ac, 0x1f600, 0x10ffff};
     for (size_t i = 0; i < 5; i++) {
         char b[4];
-        size_t n = mlr_utf8_put(b, cps[i]);
+        size_t n = mlr_cp_put(b, cps[i]);
         const char *p = b;
-        assert_int_equal(mlr_utf8_next(&p, b + n), cps[i]);
+        assert_int_equal(mlr_cp_next(&p, b + n), cps[i]);
         assert_ptr_equal(p, b + n);
     }
 }
@@ -38,8 +38,8 @@ static void names_keep_layer_and_leaf(void **state)
     } t[] = {
         {"model.layers.21.mlp.up_proj.weight", 40, "model.layers.21.mlp.up_proj.weight"},
         {"model.layers.21.mlp.up_proj.weight", 30, "…21.mlp.up_proj.weight"},
-        {"model.layers.21.mlp.up_proj.weight", 18, "…21.mlp…roj.weight"},
-        {"model.embed_tokens.weight", 16, "model…ens.weight"},
+        {"model.layers.21.mlp.up_proj.weight", 18, "…21.mlp.up_proj.w"},
+        {"model.embed_tokens.weight", 16, "model…d_tokens.w"},
         {"abcdef", 2, "ab"},
         {"abcdef", 0, ""},
     };

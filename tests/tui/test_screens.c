@@ -174,7 +174,7 @@ static void too_small_says_what_is_needed(void **state)
     (void)state;
     run("@size 5 20\n");
     compare("too_small");
-    run("@size 24 80\n@expect model.embed_tokens");
+    run("@size 24 80\n@expect Tensor");
 }
 
 int main(void)
