@@ -226,7 +226,16 @@ void mlr_app_mouse(mlr_app *app, int row, int col, int button)
         }
         return;
     }
-    if (row != 1 || app->menu.open || app->question.open) {
+    mlr_screen_id top = mlr_app_top(app);
+    const mlr_screen *screen = mlr_screen_get(top);
+    if (app->menu.open || app->question.open) {
+        return;
+    }
+    if (row >= 2 && row < app->rows - 2 && screen->click != NULL) {
+        (void)screen->click(app, app->state[top], row - 2, col);
+        return;
+    }
+    if (row != 1) {
         return;
     }
     int at = 1; /* as draw_tabs lays them out */

@@ -39,6 +39,8 @@ typedef struct mlr_screen {
     bool (*act)(mlr_app *app, void *state, mlr_action action);
     /* NULL, or sees keys before they become actions; whether it took this one. */
     bool (*key)(mlr_app *app, void *state, mlr_key key);
+    /* NULL, or a click into the body; whether it meant something. */
+    bool (*click)(mlr_app *app, void *state, int row, int col);
     /* NULL where it asks nothing. */
     void (*answer)(mlr_app *app, void *state, const mlr_answer *a);
     /* The left part of the status line. */

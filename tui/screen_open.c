@@ -50,13 +50,29 @@ static void close_opener(mlr_app *app, void *state)
     mlr_give(app->alloc, o, sizeof *o);
 }
 
+/* Recent pairs must open from any folder; what is no file (hf://) stays as it is. */
+static const char *absolute(const char *path, char to[MLR_PATH_BYTES])
+{
+    char *full = realpath(path, NULL);
+    if (full == NULL || strlen(full) >= MLR_PATH_BYTES) {
+        free(full);
+        return path;
+    }
+    memcpy(to, full, strlen(full) + 1);
+    free(full);
+    return to;
+}
+
 /* A pair was opened: it is the newest one now. */
 static void renew(mlr_app *app, void *state)
 {
     opener *o = state;
     mlr_err err = {0};
     size_t before = o->recent.count;
-    mlr_recent_add(&o->recent, app->session.old_path, app->session.new_path);
+    char old_path[MLR_PATH_BYTES];
+    char new_path[MLR_PATH_BYTES];
+    mlr_recent_add(&o->recent, absolute(app->session.old_path, old_path),
+                   absolute(app->session.new_path, new_path));
     if (mlr_recent_save(&o->recent, app->state_dir, &err) != MLR_OK) {
         mlr_app_say_err(app, &err);
     }

@@ -244,6 +244,32 @@ static bool starts_reversed(mlr_sort s)
            s != MLR_SORT_STRATEGY && s != MLR_SORT_DICTIONARY && s != MLR_SORT_COSINE;
 }
 
+static void sort_by(tensors *t, mlr_sort s)
+{
+    t->view.reverse = s == t->view.sort ? !t->view.reverse : starts_reversed(s);
+    t->view.sort = s;
+    t->view.stale = true;
+}
+
+static bool click(mlr_app *app, void *state, int row, int col)
+{
+    tensors *t = state;
+    mlr_tensor_table table = {&app->session.rows, &t->view, &t->table, ""};
+    if (row == 0) {
+        mlr_sort s = mlr_tensor_table_header(&table, app->cols, col);
+        if (s != MLR_SORT_COUNT) {
+            sort_by(t, s);
+        }
+        return s != MLR_SORT_COUNT;
+    }
+    size_t at = t->table.top + (size_t)row - 1;
+    if ((size_t)row > t->table.page || at >= t->view.count) {
+        return false;
+    }
+    mlr_table_go(&t->table, at);
+    return true;
+}
+
 static void answer(mlr_app *app, void *state, const mlr_answer *a)
 {
     tensors *t = state;
@@ -256,10 +282,7 @@ static void answer(mlr_app *app, void *state, const mlr_answer *a)
         break;
     case ASK_SORT:
         if (a->reply == MLR_REPLY_ACCEPTED && a->value >= 0) {
-            mlr_sort s = (mlr_sort)a->value;
-            t->view.reverse = s == t->view.sort ? !t->view.reverse : starts_reversed(s);
-            t->view.sort = s;
-            t->view.stale = true;
+            sort_by(t, (mlr_sort)a->value);
         }
         break;
     default:
@@ -433,6 +456,7 @@ const mlr_screen mlr_screen_tensors = {
     .arrange = arrange,
     .draw = draw,
     .act = act,
+    .click = click,
     .answer = answer,
     .status = status,
     .renew = renew,

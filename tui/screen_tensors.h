@@ -17,6 +17,9 @@ typedef struct mlr_tensor_table {
 /* Header line and rows; the view's height is the table's page plus one. */
 void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_view v);
 
+/* What the header has at column `col` of a view this wide; MLR_SORT_COUNT: nothing. */
+mlr_sort mlr_tensor_table_header(const mlr_tensor_table *t, int cols, int col);
+
 /* The line of totals. */
 void mlr_tensor_totals_draw(const mlr_totals *t, mlr_view v, int row);
 

@@ -385,17 +385,35 @@ static void draw_header(const mlr_tensor_table *t, const mlr_columns_at *at, mlr
     }
 }
 
-void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_view v)
+static void place_columns(const mlr_tensor_table *t, int cols, mlr_columns_at *at)
 {
     mlr_column fitted[C_COUNT];
-    mlr_columns_at at;
     memcpy(fitted, columns, sizeof columns);
     int longest = t->rows->longest_name;
     fitted[C_NAME].most = longest < 14 ? 14 : longest > 60 ? 60 : longest;
     if (t->view->all.with_dictionary == 0) {
         fitted[C_DICTIONARY].least = 0; /* a column of dashes says nothing */
     }
-    mlr_table_layout(fitted, C_COUNT, v.cols - 1, &at);
+    mlr_table_layout(fitted, C_COUNT, cols - 1, at);
+}
+
+mlr_sort mlr_tensor_table_header(const mlr_tensor_table *t, int cols, int col)
+{
+    mlr_columns_at at;
+    place_columns(t, cols, &at);
+    for (int s = MLR_SORT_KIND; s < MLR_SORT_COUNT; s++) {
+        int c = column_of((mlr_sort)s);
+        if (at.width[c] > 0 && col >= at.x[c] && col < at.x[c] + at.width[c]) {
+            return (mlr_sort)s;
+        }
+    }
+    return MLR_SORT_COUNT;
+}
+
+void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_view v)
+{
+    mlr_columns_at at;
+    place_columns(t, v.cols, &at);
     draw_header(t, &at, v);
     for (size_t i = 0; i < t->table->page && t->table->top + i < t->view->count; i++) {
         size_t e = t->table->top + i;
