@@ -59,17 +59,72 @@ static uint8_t decode_bits(mlr_mix *m, range_in *c)
     return (uint8_t)so_far;
 }
 
-static uint8_t decode_byte(mlr_mix *m, range_in *c)
+static unsigned decode_aside(mlr_mix *m, range_in *c, unsigned i)
+{
+    unsigned bit = range_bit(c, mlr_mix_aside_chance(m, i));
+    mlr_mix_aside(m, i, bit);
+    return bit;
+}
+
+/*
+ * The place where the base goes on: bit length of the distance as a tree of five decisions,
+ * its sign, the bit below the highest, and the others as they are.
+ */
+static uint64_t decode_place(mlr_mix *m, range_in *c)
+{
+    unsigned tree = 1;
+    while (tree < 32) {
+        tree = tree << 1 | decode_aside(m, c, tree);
+    }
+    unsigned length = tree & 31;
+    if (length == 0) {
+        return mlr_mix_base(m);
+    }
+    unsigned negative = decode_aside(m, c, MLR_MIX_ASIDE_SIGN);
+    uint64_t far = 1;
+    for (unsigned i = 1; i < length; i++) {
+        unsigned bit = i == 1 ? decode_aside(m, c, MLR_MIX_ASIDE_TOP + length - 1)
+                              : range_bit(c, 32768);
+        far = far << 1 | bit;
+    }
+    return negative != 0 ? mlr_mix_base(m) - far : mlr_mix_base(m) + far;
+}
+
+/* Where the decoder stands: one byte further, or at a payload that makes no sense. */
+typedef enum step_result { WENT_ON, WENT_WRONG } step_result;
+
+static step_result decode_jump(mlr_mix *m, range_in *c, const mlr_mix_sides *s,
+                               uint8_t *byte)
+{
+    uint64_t place = decode_place(m, c);
+    if (place >= s->old_n) {
+        return WENT_WRONG;
+    }
+    *byte = mlr_mix_land(m, (size_t)place);
+    return WENT_ON;
+}
+
+static step_result decode_byte(mlr_mix *m, range_in *c, const mlr_mix_sides *s,
+                               uint8_t *byte)
 {
     int expected = mlr_mix_expected(m);
     if (expected >= 0) {
         unsigned hit = range_bit(c, mlr_mix_hit_chance(m));
         mlr_mix_hit(m, hit);
         if (hit != 0) {
-            return (uint8_t)expected;
+            *byte = (uint8_t)expected;
+            return WENT_ON;
         }
     }
-    return decode_bits(m, c);
+    if (mlr_mix_may_jump(m)) {
+        unsigned jumps = range_bit(c, mlr_mix_jump_chance(m));
+        mlr_mix_jump(m, jumps);
+        if (jumps != 0) {
+            return decode_jump(m, c, s, byte);
+        }
+    }
+    *byte = decode_bits(m, c);
+    return WENT_ON;
 }
 
 static mlr_status need(const mlr_record *r, mlr_decoder_need *need_out, mlr_err *err)
@@ -111,9 +166,11 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
     range_in c;
     range_begin(&c, b);
     for (size_t i = 0; i < b->out_bytes; i++) {
-        size_t place = mlr_mix_place(m);
-        b->out[place] = decode_byte(m, &c);
-        mlr_mix_byte(m, b->out[place]);
+        uint8_t *to = b->out + mlr_mix_place(m);
+        if (decode_byte(m, &c, &sides, to) != WENT_ON) {
+            return mlr_fail(err, MLR_E_FORMAT, b->first, "a place in the base");
+        }
+        mlr_mix_byte(m, *to);
     }
     return MLR_OK;
 }

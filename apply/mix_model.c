@@ -38,13 +38,16 @@ struct mlr_mix {
     uint32_t diffs;    /* last four differences from the base, newest lowest */
     int e_old, e_match, expected;
     uint32_t chance; /* of the last decision or bit */
-    bool sure, missed, indexed;
+    bool sure, missed;
 
-    uint32_t *slots, *flags, *old_head, *new_head;
+    uint32_t *slots, *flags, *head;
     uint16_t *diff;
     uint16_t sum[512]; /* tree of sums over the difference table, for this byte */
     uint32_t sure_slots[SURE_SETS];
     uint16_t select_old[64], select_match[32];
+    uint32_t jump_slots[64], aside[MLR_MIX_ASIDE];
+    uint32_t *jump_slot;
+    uint32_t since_jump;
 
     uint32_t *flag_slot[FLAG_INPUTS - 1];
     int32_t flag_in[FLAG_INPUTS];
@@ -106,7 +109,7 @@ static size_t diff_tables(const mlr_mix_params *p)
 size_t mlr_mix_bytes(const mlr_mix_params *p)
 {
     size_t head = (sizeof(mlr_mix) + 63) & ~(size_t)63;
-    size_t match = p->match_bits == 0 ? 0 : (size_t)2 << p->match_bits;
+    size_t match = p->match_bits == 0 ? 0 : (size_t)1 << p->match_bits;
     return head + 4 * (((size_t)1 << p->slot_bits) + ((size_t)1 << p->flag_bits) + match) +
            512 * diff_tables(p);
 }
@@ -188,7 +191,7 @@ static void init_tables(mlr_mix *m)
     fill(m->slots, (size_t)1 << p->slot_bits, 0x80000000U);
     fill(m->flags, (size_t)1 << p->flag_bits, 0xF8000000U);
     if (p->match_bits > 0) {
-        memset(m->old_head, 0, (size_t)8 << p->match_bits);
+        memset(m->head, 0, (size_t)4 << p->match_bits);
     }
     for (size_t i = 0; i < diff_tables(p); i++) {
         init_diff(m->diff + 256 * i);
@@ -197,7 +200,9 @@ static void init_tables(mlr_mix *m)
     for (unsigned i = 0; i < 64; i++) {
         m->select_old[i] = (i & 1) != 0 ? 60000 : 40000;
         m->match_slots[i] = 0x80000000U;
+        m->jump_slots[i] = 0x18000000U | 2;
     }
+    fill(m->aside, MLR_MIX_ASIDE, 0x80000000U | 2);
     for (unsigned i = 0; i < 32; i++) {
         m->select_match[i] = (uint16_t)(i < 16 ? 20000 + 2400 * i : 60000);
     }
@@ -256,14 +261,14 @@ mlr_mix *mlr_mix_begin(void *memory, const mlr_mix_params *p, const mlr_mix_side
     m->hits = ~(uint64_t)0;
     m->old_hits = ~(uint32_t)0;
     m->run = 16;
+    m->since_jump = 64;
     m->flag_rate = 40;
     m->bit_rate = 60;
     m->slots = (uint32_t *)(void *)((uint8_t *)memory + ((sizeof *m + 63) & ~(size_t)63));
     m->flags = m->slots + ((size_t)1 << p->slot_bits);
-    m->old_head = m->flags + ((size_t)1 << p->flag_bits);
+    m->head = m->flags + ((size_t)1 << p->flag_bits);
     size_t heads = p->match_bits == 0 ? 0 : (size_t)1 << p->match_bits;
-    m->new_head = m->old_head + heads;
-    m->diff = (uint16_t *)(void *)(m->new_head + heads);
+    m->diff = (uint16_t *)(void *)(m->head + heads);
     init_tables(m);
     choose(m);
     return m;
@@ -376,6 +381,53 @@ void mlr_mix_hit(mlr_mix *m, unsigned hit)
     for (size_t i = 0; i < FLAG_INPUTS - 1; i++) {
         slot_learn(m->flag_slot[i], hit, COUNT_MOST);
     }
+}
+
+/* --- does the base go on elsewhere? --- */
+
+bool mlr_mix_may_jump(const mlr_mix *m)
+{
+    return m->old_n > 0 && (m->missed || m->expected < 0);
+}
+
+uint32_t mlr_mix_jump_chance(mlr_mix *m)
+{
+    uint32_t run = bucket(m->run), since = bucket(m->since_jump);
+    uint32_t ctx = (run < 12 ? run / 3 : 4) * 8 + (since < 16 ? since / 2 : 7);
+    m->jump_slot = &m->jump_slots[ctx];
+    return slot_chance(*m->jump_slot);
+}
+
+void mlr_mix_jump(mlr_mix *m, unsigned jumps)
+{
+    slot_learn(m->jump_slot, jumps, COUNT_MOST);
+}
+
+uint32_t mlr_mix_aside_chance(const mlr_mix *m, unsigned i)
+{
+    return slot_chance(m->aside[i]);
+}
+
+void mlr_mix_aside(mlr_mix *m, unsigned i, unsigned bit)
+{
+    slot_learn(&m->aside[i], bit, 30);
+}
+
+size_t mlr_mix_base(const mlr_mix *m)
+{
+    return m->ptr;
+}
+
+uint8_t mlr_mix_land(mlr_mix *m, size_t place)
+{
+    m->ptr = place;
+    m->e_old = old_at(m, place);
+    m->expected = m->e_old;
+    m->old_hits = ~(uint32_t)0;
+    m->hits |= 0xff;
+    m->run = 6;
+    m->since_jump = 0;
+    return (uint8_t)m->e_old;
 }
 
 /* --- the bits of another byte --- */
@@ -551,29 +603,6 @@ static uint32_t window_hash(const mlr_mix *m, uint64_t recent)
     return (uint32_t)((five * 0x9E3779B185EBCA87U) >> (64 - m->p.match_bits));
 }
 
-/* Every place in the base, so that it can be found again after an insertion. */
-static void index_old(mlr_mix *m)
-{
-    uint64_t r = 0;
-    for (size_t i = 0; i < m->old_n; i++) {
-        r = r << 8 | old_at(m, i);
-        if (i + 1 >= MATCH_LEAST) {
-            m->old_head[window_hash(m, r)] = (uint32_t)i + 2;
-        }
-    }
-    m->indexed = true;
-}
-
-static uint32_t common_old(const mlr_mix *m, size_t at)
-{
-    uint32_t n = 0;
-    while (n < VERIFY_MOST && n < at && n < m->pos &&
-           old_at(m, at - 1 - n) == new_at(m, m->pos - 1 - n)) {
-        n++;
-    }
-    return n;
-}
-
 static uint32_t common_new(const mlr_mix *m, size_t at)
 {
     uint32_t n = 0;
@@ -584,34 +613,9 @@ static uint32_t common_new(const mlr_mix *m, size_t at)
     return n;
 }
 
-static uint32_t trailing_ones(uint32_t v)
-{
-    uint32_t n = 0;
-    while (n < 32 && (v >> n & 1) != 0) {
-        n++;
-    }
-    return n;
-}
-
-/* The base's byte has been wrong: has the text moved? */
-static void find_old(mlr_mix *m)
-{
-    if (!m->indexed) {
-        index_old(m);
-    }
-    uint32_t found = m->old_head[window_hash(m, m->recent)];
-    if (found == 0 || found - 1 == m->ptr) {
-        return;
-    }
-    uint32_t len = common_old(m, found - 1);
-    if (len > MATCH_LEAST && len > trailing_ones(m->old_hits) + 2) {
-        m->ptr = found - 1;
-    }
-}
-
 static void find_match(mlr_mix *m)
 {
-    uint32_t *head = &m->new_head[window_hash(m, m->recent)];
+    uint32_t *head = &m->head[window_hash(m, m->recent)];
     if (m->match_len == 0 && *head > 0) {
         m->match = *head - 1;
         m->match_len = common_new(m, m->match);
@@ -659,10 +663,8 @@ void mlr_mix_byte(mlr_mix *m, uint8_t byte)
     m->recent = m->recent << 8 | byte;
     m->pos++;
     m->ptr++;
+    m->since_jump++;
     if (m->p.match_bits > 0 && m->pos >= MATCH_LEAST) {
-        if (m->old_n > 0 && (m->old_hits & 0xff) != 0xff) {
-            find_old(m);
-        }
         find_match(m);
     }
     if (m->pos < m->n) {

@@ -34,7 +34,8 @@ static rounding round_off(uint64_t m, int s, bool ties_to_even)
 
 static guess finish(const mlr_number *now, bool negative, int field, rounding r)
 {
-    uint64_t bits = ((uint64_t)(field - 1) << now->mantissa) + r.q;
+    uint64_t below = field > now->exp_limit ? now->exp_limit : (uint64_t)(field - 1);
+    uint64_t bits = (below << now->mantissa) + r.q;
     if (bits > now->max_bits) {
         bits = now->max_bits;
     }
@@ -77,12 +78,7 @@ static guess convert(const mlr_neural *m, uint64_t old)
     int unit = exponent + (int)mlr_log2_u64(mantissa) - m->now.mantissa;
     unit = unit < least ? least : unit;
     rounding r = round_off(mantissa, unit - exponent, true);
-    int new_field = unit - least + 1;
-    if (new_field > m->now.exp_limit) {
-        r = (rounding){0};
-        new_field = m->now.exp_limit + 1;
-    }
-    return finish(&m->now, negative, new_field, r);
+    return finish(&m->now, negative, unit - least + 1, r);
 }
 
 static guess plain(const mlr_neural *m, uint64_t old)
@@ -128,11 +124,7 @@ static guess moved(const mlr_neural *m, uint64_t old, int32_t sum)
     }
     int shift = (int)mlr_log2_u64(size) - m->now.mantissa;
     shift = shift < m->s_least ? m->s_least : shift;
-    int new_field = shift - m->s_least + 1;
-    if (new_field > m->now.exp_limit) {
-        return finish(&m->now, negative, m->now.exp_limit + 1, (rounding){0});
-    }
-    return finish(&m->now, negative, new_field, round_off(size, shift, false));
+    return finish(&m->now, negative, shift - m->s_least + 1, round_off(size, shift, false));
 }
 
 void mlr_dot(int32_t *sums, const int16_t *u, const int16_t *v, size_t stride, unsigned pairs,

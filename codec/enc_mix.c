@@ -70,17 +70,160 @@ static void range_end(range_out *c)
     }
 }
 
-static void put_byte(mlr_mix *m, range_out *c, uint8_t byte)
+/*
+ * Where the base could go on: both sides in the order in which they are coded, and chains of
+ * the base's places that begin with the same four bytes.
+ */
+typedef struct finder {
+    const mlr_allocator *alloc;
+    const uint8_t *now, *old;
+    size_t n, old_n;
+    uint32_t *head, *next; /* places plus one */
+    unsigned bits;
+    uint8_t *memory; /* copies in coding order, or NULL */
+    bool ready;
+} finder;
+
+enum { LOOK_AHEAD = 48, MOST_CANDIDATES = 48, GAIN_LEAST = 3 };
+
+static uint32_t four_hash(const finder *f, const uint8_t *p)
 {
-    int expected = mlr_mix_expected(m);
-    if (expected >= 0) {
-        unsigned hit = expected == byte;
-        put_bit(c, hit, mlr_mix_hit_chance(m));
-        mlr_mix_hit(m, hit);
-        if (hit != 0) {
-            return;
+    return mlr_lane_get32(p) * 0x9E3779B1U >> (32 - f->bits);
+}
+
+static void finder_release(finder *f)
+{
+    size_t heads = (size_t)1 << f->bits;
+    mlr_give(f->alloc, f->head, heads * sizeof *f->head);
+    mlr_give(f->alloc, f->next, f->old_n * sizeof *f->next);
+    mlr_give(f->alloc, f->memory, f->n + f->old_n);
+}
+
+static void reorder(uint8_t *to, const uint8_t *from, size_t n, unsigned flip)
+{
+    size_t whole = n & ~(size_t)flip;
+    for (size_t i = 0; i < n; i++) {
+        to[i] = from[i < whole ? i ^ flip : i];
+    }
+}
+
+static bool finder_begin(finder *f, const mlr_encoding *e, const mlr_mix_sides *s,
+                         unsigned flip)
+{
+    *f = (finder){.alloc = e->alloc,
+                  .now = s->now,
+                  .old = s->old,
+                  .n = s->n,
+                  .old_n = s->old_n,
+                  .bits = 8};
+    while (f->bits < 18 && (size_t)1 << f->bits < s->old_n) {
+        f->bits++;
+    }
+    size_t heads = (size_t)1 << f->bits;
+    f->head = mlr_take(e->alloc, heads * sizeof *f->head);
+    f->next = mlr_take(e->alloc, s->old_n * sizeof *f->next);
+    f->memory = flip == 0 ? NULL : mlr_take(e->alloc, s->n + s->old_n);
+    if (f->head == NULL || f->next == NULL || (flip != 0 && f->memory == NULL)) {
+        return false;
+    }
+    if (flip != 0) {
+        reorder(f->memory, s->now, s->n, flip);
+        reorder(f->memory + s->n, s->old, s->old_n, flip);
+        f->now = f->memory;
+        f->old = f->memory + s->n;
+    }
+    return true;
+}
+
+/* Only once the base has been wrong for the first time. */
+static void index_base(finder *f)
+{
+    memset(f->head, 0, ((size_t)1 << f->bits) * sizeof *f->head);
+    for (size_t i = 0; i + 4 <= f->old_n; i++) {
+        uint32_t *head = &f->head[four_hash(f, f->old + i)];
+        f->next[i] = *head;
+        *head = (uint32_t)i + 1;
+    }
+    f->ready = true;
+}
+
+/* Equal bytes among the next ones, were the base to go on at `at`. */
+static int agreement(const finder *f, size_t pos, size_t at)
+{
+    int equal = 0;
+    for (size_t i = 0; i < LOOK_AHEAD && pos + i < f->n && at + i < f->old_n; i++) {
+        equal += f->now[pos + i] == f->old[at + i];
+    }
+    return equal;
+}
+
+static unsigned bit_length(uint64_t v)
+{
+    unsigned n = 0;
+    while (v != 0) {
+        v >>= 1;
+        n++;
+    }
+    return n;
+}
+
+/* The best place for the base to go on at, or SIZE_MAX to stay. */
+static size_t find_place(finder *f, size_t pos, size_t stay)
+{
+    if (f->old_n < 4 || f->n - pos < 4) {
+        return SIZE_MAX;
+    }
+    if (!f->ready) {
+        index_base(f);
+    }
+    int best = 4 * agreement(f, pos, stay) + 4 * GAIN_LEAST;
+    size_t place = SIZE_MAX;
+    uint32_t at = f->head[four_hash(f, f->now + pos)];
+    for (int tries = 0; at != 0 && tries < MOST_CANDIDATES; tries++) {
+        size_t here = at - 1;
+        uint64_t far = here > stay ? here - stay : stay - here;
+        int gain = 4 * agreement(f, pos, here) - (int)bit_length(far) / 2;
+        if (gain > best && f->old[here] == f->now[pos]) {
+            best = gain;
+            place = here;
+        }
+        at = f->next[here];
+    }
+    return place;
+}
+
+static void put_aside(mlr_mix *m, range_out *c, unsigned i, unsigned bit)
+{
+    put_bit(c, bit, mlr_mix_aside_chance(m, i));
+    mlr_mix_aside(m, i, bit);
+}
+
+static void put_place(mlr_mix *m, range_out *c, size_t place)
+{
+    size_t base = mlr_mix_base(m);
+    uint64_t far = place > base ? place - base : base - place;
+    unsigned length = bit_length(far), tree = 1;
+    for (int i = 4; i >= 0; i--) {
+        unsigned bit = length >> i & 1U;
+        put_aside(m, c, tree, bit);
+        tree = tree << 1 | bit;
+    }
+    if (length == 0) {
+        return;
+    }
+    put_aside(m, c, MLR_MIX_ASIDE_SIGN, place < base);
+    for (unsigned i = 1; i < length; i++) {
+        unsigned bit = far >> (length - 1 - i) & 1U;
+        if (i == 1) {
+            put_aside(m, c, MLR_MIX_ASIDE_TOP + length - 1, bit);
+        } else {
+            put_bit(c, bit, 32768);
         }
     }
+}
+
+static void put_bits(mlr_mix *m, range_out *c, uint8_t byte)
+{
     mlr_mix_bits_begin(m);
     unsigned so_far = 1;
     for (int i = 7; i >= 0; i--) {
@@ -94,31 +237,59 @@ static void put_byte(mlr_mix *m, range_out *c, uint8_t byte)
     }
 }
 
+static void put_byte(mlr_mix *m, range_out *c, finder *f, size_t pos)
+{
+    uint8_t byte = f->now[pos];
+    int expected = mlr_mix_expected(m);
+    if (expected >= 0) {
+        unsigned hit = expected == byte;
+        put_bit(c, hit, mlr_mix_hit_chance(m));
+        mlr_mix_hit(m, hit);
+        if (hit != 0) {
+            return;
+        }
+    }
+    if (mlr_mix_may_jump(m)) {
+        size_t place = find_place(f, pos, mlr_mix_base(m));
+        put_bit(c, place != SIZE_MAX, mlr_mix_jump_chance(m));
+        mlr_mix_jump(m, place != SIZE_MAX);
+        if (place != SIZE_MAX) {
+            put_place(m, c, place);
+            mlr_mix_land(m, place);
+            return;
+        }
+    }
+    put_bits(m, c, byte);
+}
+
 static mlr_status encode_with(const mlr_encoding *e, const mlr_mix_params *p,
                               const mlr_mix_sides *s, mlr_buf *payload, mlr_err *err)
 {
     size_t bytes = mlr_mix_bytes(p), start = payload->size;
     void *memory = mlr_take(e->alloc, bytes);
-    if (memory == NULL) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for mix");
-    }
+    finder f;
     mlr_status st = MLR_OK;
+    if (!finder_begin(&f, e, s, p->column_flip) || memory == NULL) {
+        st = mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for mix");
+        goto out;
+    }
     mlr_mix *m = mlr_mix_begin(memory, p, s);
     range_out c = {.to = payload, .start = start, .range = UINT32_MAX};
     for (size_t i = 0; i < s->n; i++) {
         if ((i & 0x7fff) == 0 && !mlr_keep_going(e->tick, i, s->n)) {
             st = mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, "encoding");
-            break;
+            goto out;
         }
-        uint8_t byte = s->now[mlr_mix_place(m)];
-        put_byte(m, &c, byte);
-        mlr_mix_byte(m, byte);
+        put_byte(m, &c, &f, i);
+        mlr_mix_byte(m, f.now[i]);
     }
     range_end(&c);
-    mlr_give(e->alloc, memory, bytes);
     if (payload->failed) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for a payload");
+        st = mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for a payload");
     }
+out:
+    finder_release(&f);
+    mlr_give(e->alloc, memory, bytes);
     return st;
 }
 

@@ -4,6 +4,7 @@
 #include "apply/token.h"
 #include "codec/bits_write.h"
 #include "codec/cost.h"
+#include "codec/lowrank.h"
 #include "codec/neural_study.h"
 #include "codec/strategy.h"
 #include "codec/tokens.h"
@@ -97,7 +98,7 @@ static uint64_t take_idle_out(mlr_sweep *s)
 }
 
 /* Chooses between tables, tables with skipping, and change lists. Reads and spends `s`. */
-static void choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding *e)
+static uint64_t choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding *e)
 {
     uint64_t changed = s->elements;
     for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
@@ -111,18 +112,20 @@ static void choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding *e)
     skipping += mlr_counts_cost(&s->counts);
     if (list < tables && list < skipping) {
         p->model.form |= MLR_NEURAL_SPARSE;
-        return;
+        return list;
     }
     if (skipping < tables) {
         p->skipping = true;
-        return;
+        return skipping + (s->raw_bits << 16);
     }
     for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
         s->counts.of[i][0] += s->idle[i];
     }
+    return tables + (s->raw_bits << 16);
 }
 
-static void write_head(const mlr_neural_plan *p, const mlr_tables *t, mlr_buf *out)
+static void write_head(const mlr_neural_plan *p, const mlr_tables *t, const mlr_buf *factors,
+                       mlr_buf *out)
 {
     const mlr_neural *m = &p->model;
     bool tables = (m->form & (MLR_NEURAL_SPARSE | MLR_NEURAL_MIX)) == 0;
@@ -133,10 +136,17 @@ static void write_head(const mlr_neural_plan *p, const mlr_tables *t, mlr_buf *o
     mlr_buf_u8(out, tables ? (uint8_t)t->tokens : 0);
     mlr_buf_varint(out, m->top);
     mlr_buf_varint(out, m->lag);
+    if (m->rank > 0) {
+        mlr_buf_u8(out, (uint8_t)m->rank);
+        mlr_buf_u8(out, (uint8_t)(m->shift + 64));
+        mlr_buf_varint(out, factors->size);
+        mlr_buf_add(out, factors->data, factors->size);
+        out->failed |= factors->failed;
+    }
 }
 
 static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_plan *p,
-                               mlr_buf *model, mlr_err *err)
+                               const mlr_buf *factors, mlr_buf *model, mlr_err *err)
 {
     mlr_tables *t = mlr_take(e->alloc, sizeof *t);
     if (t == NULL) {
@@ -147,7 +157,7 @@ static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_p
     if (!mlr_tables_merge(t, &s->counts, narrow ? TABLES_NARROW : TABLES_WIDE, e->alloc)) {
         status = no_memory(err);
     } else {
-        write_head(p, t, model);
+        write_head(p, t, factors, model);
         mlr_tables_write(t, &s->counts, model);
         memcpy(p->model.map, t->map, sizeof t->map);
         p->stride = t->tokens;
@@ -159,6 +169,48 @@ static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_p
         status = p->symbols == NULL ? no_memory(err) : MLR_OK;
     }
     mlr_give(e->alloc, t, sizeof *t);
+    return status;
+}
+
+/* Replaces the plan by one with low-rank prediction where that is measured to be smaller. */
+static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t cost,
+                              mlr_neural_plan *p, mlr_sweep *s, mlr_buf *out, mlr_err *err)
+{
+    mlr_factors f;
+    if (e->quick || e->max_state != 0 || cost >> 19 < 1024) {
+        return MLR_OK;
+    }
+    mlr_status status = mlr_lowrank_search(e, v, &p->model, &f, err);
+    if (status != MLR_OK || f.rank == 0) {
+        return status;
+    }
+    mlr_neural_plan with = {.factors = f.v, .factor_bytes = f.bytes};
+    mlr_neural_head h = {.form = MLR_NEURAL_LOWRANK,
+                         .classes = MLR_NEURAL_CLASSES,
+                         .edges = MLR_NEURAL_EDGES,
+                         .top = p->model.top,
+                         .rank = (uint8_t)f.rank,
+                         .shift = f.shift};
+    uint64_t elements = v->record->new_bytes / p->model.now.bytes;
+    h.rows = elements / v->record->row + (elements % v->record->row != 0);
+    mlr_neural_shape(&with.model, v->record, &h);
+    with.model.v = f.v;
+    with.model.u = f.u;
+    mlr_factors_write(&f, h.rows, v->record->row, out);
+    mlr_sweep *t = mlr_take(e->alloc, sizeof *t);
+    status = t == NULL ? no_memory(err) : mlr_neural_sweep(e, v, &with.model, 1, t, err);
+    if (status == MLR_OK) {
+        uint64_t now = choose_form(t, &with, e) + ((uint64_t)out->size << 19);
+        if (now < cost) {
+            *p = with;
+            *s = *t;
+            with.factors = NULL;
+        } else {
+            out->size = 0;
+        }
+    }
+    mlr_give(e->alloc, t, sizeof *t);
+    mlr_give(e->alloc, with.factors, with.factor_bytes);
     return status;
 }
 
@@ -185,15 +237,20 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     if (status != MLR_OK) {
         return status;
     }
-    choose_form(s, p, e);
-    if ((p->model.form & MLR_NEURAL_SPARSE) != 0) {
+    uint64_t cost = choose_form(s, p, e);
+    mlr_buf factors;
+    mlr_buf_init(&factors, e->alloc);
+    status = try_factors(e, v, cost, p, s, &factors, err);
+    if (status == MLR_OK && (p->model.form & MLR_NEURAL_SPARSE) != 0) {
         for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
             p->model.map[i] = (uint8_t)i;
         }
-        write_head(p, NULL, model);
-        return MLR_OK;
+        write_head(p, NULL, &factors, model);
+    } else if (status == MLR_OK) {
+        status = write_tables(e, s, p, &factors, model, err);
     }
-    return write_tables(e, s, p, model, err);
+    mlr_buf_release(&factors);
+    return status;
 }
 
 static void forget(const mlr_encoding *e, void *state)

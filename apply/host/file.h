@@ -21,6 +21,7 @@ typedef struct mlr_sys {
     /* Opens without leaving `dir` and through no link; ENOSYS where the kernel cannot. */
     int (*openat_beneath)(void *ctx, int dir, const char *path, int flags);
     ssize_t (*pread)(void *ctx, int fd, void *dst, size_t n, off_t off);
+    ssize_t (*read)(void *ctx, int fd, void *dst, size_t n);
     ssize_t (*write)(void *ctx, int fd, const void *src, size_t n);
     ssize_t (*pwrite)(void *ctx, int fd, const void *src, size_t n, off_t off);
     int (*fstat)(void *ctx, int fd, struct stat *out);

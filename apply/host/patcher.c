@@ -9,7 +9,7 @@
 #include "apply/base/pool.h"
 #include "apply/dict.h"
 #include "apply/host/inflate_zstd.h"
-#include "apply/host/kernels.h"
+#include "apply/host/host_kernels.h"
 #include "apply/host/sys_call.h"
 #include "apply/patch_format.h"
 

@@ -40,6 +40,12 @@ static ssize_t posix_pread(void *ctx, int fd, void *dst, size_t n, off_t off)
     return pread(fd, dst, n, off);
 }
 
+static ssize_t posix_read(void *ctx, int fd, void *dst, size_t n)
+{
+    (void)ctx;
+    return read(fd, dst, n);
+}
+
 static ssize_t posix_write(void *ctx, int fd, const void *src, size_t n)
 {
     (void)ctx;
@@ -114,6 +120,7 @@ const mlr_sys mlr_sys_posix = {
     .openat = posix_openat,
     .openat_beneath = posix_openat_beneath,
     .pread = posix_pread,
+    .read = posix_read,
     .write = posix_write,
     .pwrite = posix_pwrite,
     .fstat = posix_fstat,

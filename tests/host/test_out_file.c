@@ -42,14 +42,19 @@ typedef struct job {
     const mlr_sys *sys;
 } job;
 
-/* Everything writing does; the bytes go out in three pieces. */
+/* Everything writing does: three pieces, the first of which is only put right at the end.
+ */
 static mlr_status write_all(const job *j, mlr_err *err)
 {
     mlr_out_file o;
     mlr_status status = mlr_out_open(&o, path, j->size, j->how, j->sys, err);
-    const size_t cuts[] = {0, 1, 2000, BYTES};
+    const size_t cuts[] = {0, 64, 2000, BYTES};
     for (size_t i = 0; i < 3 && status == MLR_OK; i++) {
-        status = o.sink.write(o.sink.ctx, content + cuts[i], cuts[i + 1] - cuts[i], err);
+        const uint8_t *from = i == 0 ? old : content + cuts[i];
+        status = o.sink.write(o.sink.ctx, from, cuts[i + 1] - cuts[i], err);
+    }
+    if (status == MLR_OK) {
+        status = mlr_out_rewrite(&o, 0, content, cuts[1], err);
     }
     if (status == MLR_OK) {
         status = mlr_out_sync(&o, err);
@@ -113,6 +118,27 @@ static void what_was_written_can_be_read_back_before_publication(void **state)
     assert_int_equal(pread(o.fd, got, 100, 0), 100);
     assert_memory_equal(got, content, 100);
     mlr_out_discard(&o);
+}
+
+static void only_bytes_written_already_can_be_rewritten(void **state)
+{
+    (void)state;
+    mlr_out_file o;
+    assert_int_equal(mlr_out_open(&o, path, 0, MLR_KEEP_EXISTING, NULL, NULL), MLR_OK);
+    assert_int_equal(o.sink.write(o.sink.ctx, content, 100, NULL), MLR_OK);
+    assert_int_equal(mlr_out_sync(&o, NULL), MLR_OK);
+    assert_int_equal(mlr_out_rewrite(&o, 0, content, 101, NULL), MLR_E_IO);
+    assert_int_equal(mlr_out_rewrite(&o, 101, content, 0, NULL), MLR_E_IO);
+    assert_int_equal(mlr_out_rewrite(&o, UINT64_MAX, content, 2, NULL), MLR_E_IO);
+    assert_int_equal(mlr_out_rewrite(&o, 90, old, 10, NULL), MLR_OK);
+    assert_false(o.synced);
+    assert_true(o.written == 100);
+    assert_int_equal(o.sink.write(o.sink.ctx, content + 100, 1, NULL), MLR_OK);
+    assert_int_equal(mlr_out_publish(&o, NULL), MLR_OK);
+    uint8_t expected[101];
+    memcpy(expected, content, sizeof expected);
+    memcpy(expected + 90, old, 10);
+    assert_true(temp_dir_holds(&dir, "out", expected, sizeof expected));
 }
 
 static void a_new_file_obeys_the_umask_and_never_changes_it(void **state)
@@ -494,6 +520,7 @@ int main(void)
         IN_A_FOLDER(a_new_file_appears_whole),
         IN_A_FOLDER(nothing_is_visible_before_publication),
         IN_A_FOLDER(what_was_written_can_be_read_back_before_publication),
+        IN_A_FOLDER(only_bytes_written_already_can_be_rewritten),
         IN_A_FOLDER(a_new_file_obeys_the_umask_and_never_changes_it),
         IN_A_FOLDER(a_replaced_file_keeps_its_mode_but_no_privileges),
         IN_A_FOLDER(an_existing_file_is_kept_unless_told_otherwise),

@@ -64,6 +64,12 @@ static ssize_t do_pread(void *ctx, int fd, void *dst, size_t n, off_t off)
     return some == 0 ? -1 : pread(fd, dst, some, off);
 }
 
+static ssize_t do_read(void *ctx, int fd, void *dst, size_t n)
+{
+    size_t some = moves(ctx, FAULT_READ, n);
+    return some == 0 ? -1 : read(fd, dst, some);
+}
+
 static ssize_t do_write(void *ctx, int fd, const void *src, size_t n)
 {
     size_t some = moves(ctx, FAULT_WRITE, n);
@@ -148,6 +154,7 @@ void fault_sys_init(fault_sys *f)
         .openat = do_openat,
         .openat_beneath = do_openat_beneath,
         .pread = do_pread,
+        .read = do_read,
         .write = do_write,
         .pwrite = do_pwrite,
         .fstat = do_fstat,

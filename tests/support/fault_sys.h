@@ -14,6 +14,7 @@ typedef enum fault_call {
     FAULT_OPENAT,
     FAULT_OPENAT_BENEATH,
     FAULT_PREAD,
+    FAULT_READ,
     FAULT_WRITE,
     FAULT_PWRITE,
     FAULT_FSTAT,

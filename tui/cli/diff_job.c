@@ -7,7 +7,7 @@
 
 #include "apply/dict.h"
 #include "apply/host/inflate_zstd.h"
-#include "apply/host/kernels.h"
+#include "apply/host/host_kernels.h"
 #include "apply/patch_format.h"
 
 typedef struct diff {
