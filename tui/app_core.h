@@ -9,7 +9,7 @@
 #include "tui/job.h"
 #include "tui/keys.h"
 #include "tui/screen.h"
-#include "tui/session.h"
+#include "tui/model_pair.h"
 #include "tui/theme.h"
 #include "tui/widget_list.h"
 #include "tui/widget_prompt.h"

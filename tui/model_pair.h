@@ -1,6 +1,6 @@
 /* The pair of models being looked at, and their table of rows. */
-#ifndef MLR_TUI_SESSION_H
-#define MLR_TUI_SESSION_H
+#ifndef MLR_TUI_MODEL_PAIR_H
+#define MLR_TUI_MODEL_PAIR_H
 
 #include "formats/model.h"
 #include "formats/open.h"

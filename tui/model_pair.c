@@ -1,4 +1,4 @@
-#include "tui/session.h"
+#include "tui/model_pair.h"
 
 #include <stdio.h>
 #include <string.h>
