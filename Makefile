@@ -53,8 +53,15 @@ all: $(B)/mallorn $(B)/libmallorn.a $(B)/libmallorn-apply.a ## build the program
 $(B)/mallorn: $(call obj,tui/main.c) $(B)/libmallorn-ui.a $(B)/libmallorn.a
 $(B)/libmallorn.a: $(call obj,$(lib_src))
 $(B)/libmallorn-apply.a: $(call obj,$(free_src))
-$(B)/libmallorn-ui.a: $(call obj,$(ui_src))
+$(B)/libmallorn-ui.a: $(call obj,$(ui_src)) $(if $(filter 1,$(TUI)),$(B)/gen/theme_data.o)
 $(B)/libmallorn-test.a: $(call obj,$(help_src))
+
+# Every theme is compiled in, so a missing file can never break start-up.
+$(B)/gen/theme_data.c: $(wildcard themes/*.yaml) tests/support/embed.sh $(B)/files
+	$(Q)mkdir -p $(@D) && sh tests/support/embed.sh $(filter %.yaml,$^) > $@
+$(B)/gen/%.o: $(B)/gen/%.c $(B)/flags
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(B)/%.a: $(B)/files
 	@echo "  AR    $@"
@@ -82,7 +89,7 @@ $(B)/%.o: %.c $(B)/flags | deps-present
 
 # Rewritten only when their text changes: new flags recompile, a deleted file re-archives.
 $(B)/flags: text = $(CC) $(CPPFLAGS) $(CFLAGS)
-$(B)/files: text = $(lib_src) $(ui_src) $(help_src)
+$(B)/files: text = $(lib_src) $(ui_src) $(help_src) $(wildcard themes/*.yaml)
 $(B)/flags $(B)/files: FORCE | deps-present
 	@mkdir -p $(@D)
 	@echo '$(text)' | cmp -s - $@ || echo '$(text)' > $@
