@@ -332,9 +332,12 @@ static void finish_delta(mlr_delta *d, const totals *t)
     double var_o = s[SUM_OO] / n - mean_o * mean_o, var_n = s[SUM_NN] / n - mean_n * mean_n;
     d->correlation = ratio(s[SUM_ON] / n - mean_o * mean_n, root(var_o) * root(var_n));
     d->scale = ratio(s[SUM_ON], s[SUM_OO]);
-    /* |n - a o|^2 = |d|^2 - (a - 1)^2 |o|^2 where a is the best scale: exact near a = 1 */
+    /* |n - a o|^2 = |n|^2 - a^2 |o|^2 = |d|^2 - (a - 1)^2 |o|^2 where a is the best scale:
+       the smaller terms cancel less */
     double step = d->scale - 1;
-    d->scale_rest = ratio(root(s[SUM_DD] - step * step * s[SUM_OO]), root(s[SUM_NN]));
+    double rest = s[SUM_DD] < s[SUM_NN] ? s[SUM_DD] - step * step * s[SUM_OO]
+                                        : s[SUM_NN] - d->scale * d->scale * s[SUM_OO];
+    d->scale_rest = ratio(root(rest), root(s[SUM_NN]));
 }
 
 /* Side facts of a pass over a whole tensor. */
