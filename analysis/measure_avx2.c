@@ -316,7 +316,15 @@ static size_t flags(unsigned width, const uint8_t *o, const uint8_t *n, size_t c
 {
     size_t i = 0, changed = 0;
     __m128i ones = _mm_setzero_si128();
-    if (width == 2) {
+    if (width == 1) {
+        for (; i + 16 <= count; i += 16) {
+            __m128i a = _mm_loadu_si128((const __m128i *)(const void *)(o + i));
+            __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(n + i));
+            __m128i f = _mm_add_epi8(_mm_cmpeq_epi8(a, b), _mm_set1_epi8(1));
+            _mm_storeu_si128((__m128i *)(void *)(out + i), f);
+            ones = _mm_add_epi64(ones, _mm_sad_epu8(f, _mm_setzero_si128()));
+        }
+    } else if (width == 2) {
         for (; i + 16 <= count; i += 16) {
             __m128i f = flags_2(o + 2 * i, n + 2 * i);
             _mm_storeu_si128((__m128i *)(void *)(out + i), f);

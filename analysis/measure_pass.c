@@ -56,6 +56,19 @@ static bool is_float(const mlr_dtype *t)
     return t->cls == MLR_CLASS_FLOAT;
 }
 
+/* Every code of one byte with its value, packed ones too: the first element of a group has
+   the lowest bits, so a code can stand there alone. */
+static void plan_values(mlr_pass *p, unsigned side)
+{
+    const mlr_dtype *t = p->view.side[side].dtype;
+    p->by_table[side] =
+        t->cls != MLR_CLASS_BLOCK && mlr_numeric_known(t) && mlr_code_bytes(t) == 1;
+    for (unsigned code = 0; p->by_table[side] && code < 1u << mlr_code_bits(t); code++) {
+        uint8_t bytes[3] = {(uint8_t)code, 0, 0};
+        (void)mlr_to_f64(t, bytes, 1, &p->value[side][code], false);
+    }
+}
+
 void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool places)
 {
     const mlr_view_side *o = &p->view.side[0], *n = &p->view.side[1];
@@ -69,6 +82,11 @@ void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool places)
     p->tables = p->codes && !p->bytes && mlr_code_bytes(mine) <= 2;
     p->cast = p->pair && !p->codes && is_float(o->dtype) && is_float(n->dtype);
     p->kind = mlr_code_kind_of(mine);
+    for (unsigned side = 0; side < MLR_SIDES; side++) {
+        if (p->pair || side == p->alone) {
+            plan_values(p, side);
+        }
+    }
     plan_chunks(p);
     plan_places(p);
 }
@@ -177,9 +195,19 @@ typedef struct piece {
     bool widened; /* the lane's values hold this piece */
 } piece;
 
+static const uint8_t *codes_of(const mlr_pass *p, mlr_lane *lane, const piece *w,
+                               unsigned side);
+
 static void widen(const mlr_pass *p, mlr_lane *lane, piece *w, unsigned side)
 {
     const mlr_dtype *t = p->view.side[side].dtype;
+    if (p->by_table[side]) {
+        const uint8_t *code = codes_of(p, lane, w, side);
+        for (size_t i = 0; i < w->count; i++) {
+            lane->v[side][i] = p->value[side][code[i]];
+        }
+        return;
+    }
     if (!p->kernels->widen(t->id, w->src[side], w->count, lane->v[side])) {
         (void)mlr_to_f64(t, w->src[side], w->count, lane->v[side], false);
     }
@@ -256,13 +284,13 @@ static void compare_piece(const mlr_pass *p, mlr_lane *lane, mlr_part *part, pie
 {
     uint64_t differ[2] = {0, 0};
     bool plain = p->bits && p->view.side[1].dtype->cls != MLR_CLASS_PACKED;
-    if (plain && !p->places) {
+    if (plain && !p->full) {
         p->kernels->compare(p->kind.width, w->src[0], w->src[1], w->count, differ);
         *changed = (size_t)differ[0];
     } else {
         *changed = flag_piece(p, lane, w);
     }
-    if (plain && p->places && *changed > 0) {
+    if (plain && p->full && *changed > 0) {
         uint64_t again[2] = {0, 0};
         p->kernels->compare(p->kind.width, w->src[0], w->src[1], w->count, again);
         differ[1] = again[1];
@@ -376,38 +404,80 @@ static void count_blocks(const mlr_pass *p, mlr_part *part, const piece *w)
     }
 }
 
-/* Everything a pair is measured for beyond sums and flags. */
-static void count_pair(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w,
-                       size_t changed)
+/* Lists the places of the flags that are set. */
+static size_t list_moved(mlr_lane *lane, size_t count)
 {
-    if (p->numbers) {
-        widen_pair(p, lane, w);
-        p->kernels->delta(lane->v[0], lane->v[1], w->count, lane->d);
-        mlr_count_values(lane->tables + MLR_T_DELTA_VALUE, lane->d, w->count);
-    } else {
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        lane->moved[n] = (uint16_t)i;
+        n += lane->flags[i];
+    }
+    return n;
+}
+
+static void count_deltas(const mlr_pass *p, mlr_lane *lane, piece *w, size_t moved,
+                         bool few)
+{
+    uint32_t *table = lane->tables + MLR_T_DELTA_VALUE;
+    if (!p->numbers || moved == 0) {
         memset(lane->d, 0, w->count * sizeof *lane->d);
-    }
-    if (p->places && changed > 0) {
-        spread(p, lane, part, w->first, w->count);
-    }
-    if (p->cast) {
-        count_casts(p, lane, part, w);
-    }
-    if (!p->codes) {
+        table[0] += p->numbers ? (uint32_t)w->count : 0;
         return;
     }
+    widen_pair(p, lane, w);
+    p->kernels->delta(lane->v[0], lane->v[1], w->count, lane->d);
+    if (!few) {
+        mlr_count_values(table, lane->d, w->count);
+        return;
+    }
+    table[0] += (uint32_t)(w->count - moved);
+    for (size_t i = 0; i < moved; i++) {
+        mlr_count_values(table, &lane->d[lane->moved[i]], 1);
+    }
+}
+
+static void count_codes(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w,
+                        size_t moved, bool few)
+{
     bool odd = p->numbers && part->sums.finite != w->first + w->count - part->first;
-    const uint8_t *skip = odd ? nan_pairs(p, lane, w) : NULL;
-    size_t codes = p->bytes ? piece_bytes(p, w, 1) : w->count;
-    mlr_count_pair(lane->tables, &p->kind, codes_of(p, lane, w, 0), codes_of(p, lane, w, 1),
-                   codes, skip, &part->largest);
+    if (odd) {
+        widen_pair(p, lane, w);
+    }
+    mlr_codes c = {.o = codes_of(p, lane, w, 0),
+                   .n = codes_of(p, lane, w, 1),
+                   .count = p->bytes ? piece_bytes(p, w, 1) : w->count,
+                   .skip = odd ? nan_pairs(p, lane, w) : NULL,
+                   .moved = few && p->bits ? lane->moved : NULL,
+                   .moved_count = moved};
+    mlr_count_pair(lane->tables, &p->kind, &c, &part->largest);
     if (p->view.side[1].dtype->cls == MLR_CLASS_BLOCK) {
         count_blocks(p, part, w);
     }
 }
 
+/* Everything a pair is measured for beyond sums and flags. */
+static void count_pair(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w,
+                       size_t changed)
+{
+    bool few = changed < w->count / 4;
+    if (few) {
+        (void)list_moved(lane, w->count);
+    }
+    count_deltas(p, lane, w, changed, few);
+    if (p->places && changed > 0) {
+        spread(p, lane, part, w->first, w->count);
+    }
+    if (p->cast) {
+        widen_pair(p, lane, w);
+        count_casts(p, lane, part, w);
+    }
+    if (p->codes) {
+        count_codes(p, lane, part, w, changed, few);
+    }
+}
+
 /* Counts and extremes of a side whose type is too wide for a table. */
-static void count_side(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w,
+static void count_side(const mlr_pass *p, mlr_lane *lane, mlr_part *part, const piece *w,
                        unsigned side)
 {
     static const unsigned place[MLR_SIDES] = {MLR_T_OLD_VALUE, MLR_T_NEW_VALUE};
@@ -428,6 +498,7 @@ static void measure_both(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piec
     }
     count_pair(p, lane, part, w, changed);
     if (p->numbers && p->codes && !p->tables) {
+        widen_pair(p, lane, w);
         count_side(p, lane, part, w, 0);
         count_side(p, lane, part, w, 1);
     }

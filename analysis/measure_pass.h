@@ -40,6 +40,8 @@ typedef struct mlr_pass {
     uint64_t row_group, col_group;
     uint32_t grid_rows, grid_cols;
     uint64_t col_bound[MLR_GRID + 1];
+    bool by_table[MLR_SIDES]; /* one-byte codes: values come from here */
+    double value[MLR_SIDES][256];
 } mlr_pass;
 
 /* Sums of a chunk, or of all. */
@@ -72,6 +74,7 @@ typedef struct mlr_lane {
     double v[MLR_SIDES][MLR_PIECE], d[MLR_PIECE];
     uint8_t flags[MLR_PIECE], skip[MLR_PIECE];
     uint8_t code[MLR_SIDES][MLR_PIECE];
+    uint16_t moved[MLR_PIECE];
 } mlr_lane;
 
 /* Fixes what follows from the view and the depth. */

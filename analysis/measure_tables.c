@@ -36,8 +36,8 @@ static void count_1(uint32_t *t, const mlr_code_kind *k, const uint8_t *o, const
     }
 }
 
-static void count_2(uint32_t *t, const mlr_code_kind *k, const uint8_t *o, const uint8_t *n,
-                    size_t count, const uint8_t *skip)
+static inline void count_2(uint32_t *t, const mlr_code_kind *k, const uint8_t *o,
+                           const uint8_t *n, size_t count, const uint8_t *skip)
 {
     uint32_t *distance = t + MLR_T_DELTA + 65535;
     const uint32_t negative = (uint32_t)k->negative, top = (uint32_t)k->top;
@@ -63,11 +63,10 @@ static inline void count_wide(uint32_t *top, uint32_t *low, uint64_t v, unsigned
     }
 }
 
-static inline void count_wide_pair(uint32_t *t, const mlr_code_kind *k, uint64_t a,
+static inline void count_wide_move(uint32_t *t, const mlr_code_kind *k, uint64_t a,
                                    uint64_t b, bool skip, uint64_t *largest)
 {
     unsigned width = k->width;
-    count_wide(t + MLR_T_NEW, t + MLR_T_NEW_LOW, b, width);
     count_wide(t + MLR_T_XOR, t + MLR_T_XOR_LOW, a ^ b, width);
     if (skip) {
         return;
@@ -80,67 +79,136 @@ static inline void count_wide_pair(uint32_t *t, const mlr_code_kind *k, uint64_t
     *largest = far > *largest ? far : *largest;
 }
 
-static void count_4(uint32_t *t, const mlr_code_kind *kind, const uint8_t *o,
-                    const uint8_t *n, size_t count, const uint8_t *skip, uint64_t *largest)
+static void count_4(uint32_t *t, const mlr_code_kind *kind, const mlr_codes *c,
+                    uint64_t *largest)
 {
     const mlr_code_kind k = {4, 32, kind->negative, kind->top};
     uint64_t far = *largest;
-    for (size_t i = 0; i < count; i++) {
-        count_wide_pair(t, &k, mlr_load32(o + 4 * i), mlr_load32(n + 4 * i),
-                        skip != NULL && skip[i], &far);
+    for (size_t i = 0; i < c->count; i++) {
+        uint64_t a = mlr_load32(c->o + 4 * i), b = mlr_load32(c->n + 4 * i);
+        count_wide(t + MLR_T_NEW, t + MLR_T_NEW_LOW, b, 4);
+        count_wide_move(t, &k, a, b, c->skip != NULL && c->skip[i], &far);
     }
     *largest = far;
 }
 
-static void count_8(uint32_t *t, const mlr_code_kind *kind, const uint8_t *o,
-                    const uint8_t *n, size_t count, const uint8_t *skip, uint64_t *largest)
+static void count_8(uint32_t *t, const mlr_code_kind *kind, const mlr_codes *c,
+                    uint64_t *largest)
 {
     const mlr_code_kind k = {8, 64, kind->negative, kind->top};
     uint64_t far = *largest;
-    for (size_t i = 0; i < count; i++) {
-        count_wide_pair(t, &k, mlr_load64(o + 8 * i), mlr_load64(n + 8 * i),
-                        skip != NULL && skip[i], &far);
+    for (size_t i = 0; i < c->count; i++) {
+        uint64_t a = mlr_load64(c->o + 8 * i), b = mlr_load64(c->n + 8 * i);
+        count_wide(t + MLR_T_NEW, t + MLR_T_NEW_LOW, b, 8);
+        count_wide_move(t, &k, a, b, c->skip != NULL && c->skip[i], &far);
     }
     *largest = far;
 }
 
-void mlr_count_pair(uint32_t *t, const mlr_code_kind *k, const uint8_t *o, const uint8_t *n,
-                    size_t count, const uint8_t *skip, uint64_t *largest)
+/* --- few differ --------------------------------------------------------------------------
+ */
+
+static void count_old(uint32_t *t, const mlr_code_kind *k, const uint8_t *o, size_t count)
 {
-    switch (k->width) {
-    case 1:
-        count_1(t, k, o, n, count, skip);
-        break;
-    case 2:
-        if (skip == NULL) {
-            count_2(t, k, o, n, count, NULL);
-        } else {
-            count_2(t, k, o, n, count, skip);
+    if (k->width == 1) {
+        for (size_t i = 0; i < count; i++) {
+            t[MLR_T_OLD + o[i]]++;
         }
-        break;
+    } else if (k->width == 2) {
+        for (size_t i = 0; i < count; i++) {
+            t[MLR_T_OLD + mlr_load16(o + 2 * i)]++;
+        }
+    }
+}
+
+static uint64_t load_code(const uint8_t *p, unsigned width)
+{
+    switch (width) {
+    case 1:
+        return p[0];
+    case 2:
+        return mlr_load16(p);
     case 4:
-        count_4(t, k, o, n, count, skip, largest);
-        break;
+        return mlr_load32(p);
     default:
-        count_8(t, k, o, n, count, skip, largest);
+        return mlr_load64(p);
+    }
+}
+
+/* `n` pairs that do not differ. */
+static void count_still(uint32_t *t, const mlr_code_kind *k, uint32_t n)
+{
+    unsigned low = k->width > 2 ? k->width - 2 : 0;
+    size_t zero = k->width > 2 ? 0 : ((size_t)1 << k->bits) - 1;
+    t[MLR_T_XOR] += n;
+    t[MLR_T_DELTA + zero] += n;
+    for (unsigned i = 0; i < low; i++) {
+        t[MLR_T_XOR_LOW + i * 256] += n;
+        t[MLR_T_DELTA_LOW + i * 256] += n;
+    }
+    t[MLR_T_DISTANCE] += k->width > 2 ? n : 0;
+}
+
+static void count_sparse(uint32_t *t, const mlr_code_kind *k, const mlr_codes *c,
+                         uint64_t *largest)
+{
+    count_old(t, k, c->o, c->count);
+    mlr_count_new(t, k, c->n, c->count);
+    count_still(t, k, (uint32_t)(c->count - c->moved_count));
+    uint32_t *distance = t + MLR_T_DELTA + (((size_t)1 << (k->bits & 31)) - 1);
+    for (size_t i = 0; i < c->moved_count; i++) {
+        size_t at = (size_t)c->moved[i] * k->width;
+        uint64_t a = load_code(c->o + at, k->width), b = load_code(c->n + at, k->width);
+        if (k->width > 2) {
+            count_wide_move(t, k, a, b, false, largest);
+            continue;
+        }
+        t[MLR_T_XOR + (a ^ b)]++;
+        distance[(int)mlr_order_code(k, b) - (int)mlr_order_code(k, a)]++;
+    }
+}
+
+void mlr_count_pair(uint32_t *t, const mlr_code_kind *k, const mlr_codes *c,
+                    uint64_t *largest)
+{
+    bool few = c->moved != NULL && c->skip == NULL && c->moved_count < c->count / 4;
+    if (few) {
+        count_sparse(t, k, c, largest);
+    } else if (k->width == 1) {
+        count_1(t, k, c->o, c->n, c->count, c->skip);
+    } else if (k->width == 2 && c->skip == NULL) {
+        count_2(t, k, c->o, c->n, c->count, NULL);
+    } else if (k->width == 2) {
+        count_2(t, k, c->o, c->n, c->count, c->skip);
+    } else if (k->width == 4) {
+        count_4(t, k, c, largest);
+    } else {
+        count_8(t, k, c, largest);
     }
 }
 
 void mlr_count_new(uint32_t *t, const mlr_code_kind *k, const uint8_t *n, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        switch (k->width) {
-        case 1:
-            t[MLR_T_NEW + n[i]]++;
-            break;
-        case 2:
-            t[MLR_T_NEW + mlr_load16(n + 2 * i)]++;
-            break;
-        case 4:
-            count_wide(t + MLR_T_NEW, t + MLR_T_NEW_LOW, mlr_load32(n + 4 * i), 4);
-            break;
-        default:
-            count_wide(t + MLR_T_NEW, t + MLR_T_NEW_LOW, mlr_load64(n + 8 * i), 8);
+    uint32_t *top = t + MLR_T_NEW, *low = t + MLR_T_NEW_LOW;
+    switch (k->width) {
+    case 1:
+        for (size_t i = 0; i < count; i++) {
+            top[n[i]]++;
+        }
+        break;
+    case 2:
+        for (size_t i = 0; i < count; i++) {
+            top[mlr_load16(n + 2 * i)]++;
+        }
+        break;
+    case 4:
+        for (size_t i = 0; i < count; i++) {
+            count_wide(top, low, mlr_load32(n + 4 * i), 4);
+        }
+        break;
+    default:
+        for (size_t i = 0; i < count; i++) {
+            count_wide(top, low, mlr_load64(n + 8 * i), 8);
         }
     }
 }

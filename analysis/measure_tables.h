@@ -46,10 +46,19 @@ static inline uint64_t mlr_order_code(const mlr_code_kind *k, uint64_t code)
     return code ^ (((0 - (code >> (k->bits - 1))) & k->negative) | k->top);
 }
 
-/* Counts codes of a pair. `skip` marks pairs without a distance (NaN), or is NULL. The
-   codes need no alignment. Raises *largest to the largest distance. */
-void mlr_count_pair(uint32_t *t, const mlr_code_kind *k, const uint8_t *o, const uint8_t *n,
-                    size_t count, const uint8_t *skip, uint64_t *largest);
+/* Codes of a pair, which need no alignment. */
+typedef struct mlr_codes {
+    const uint8_t *o, *n;
+    size_t count;
+    const uint8_t *skip;   /* marks pairs without a distance (NaN), or is NULL */
+    const uint16_t *moved; /* the places that differ, or NULL where they are not known */
+    size_t moved_count;
+} mlr_codes;
+
+/* Counts them. Raises *largest to the largest distance of wide codes. Where few differ, the
+   many zeros are added at once: counting them one by one would wait on the same counter. */
+void mlr_count_pair(uint32_t *t, const mlr_code_kind *k, const mlr_codes *c,
+                    uint64_t *largest);
 
 /* Counts codes of one side: those of new. */
 void mlr_count_new(uint32_t *t, const mlr_code_kind *k, const uint8_t *n, size_t count);
