@@ -54,6 +54,7 @@ $(B)/mallorn: $(call obj,tui/main.c) $(B)/libmallorn-ui.a $(B)/libmallorn.a
 $(B)/libmallorn.a: $(call obj,$(lib_src))
 $(B)/libmallorn-apply.a: $(call obj,$(free_src))
 $(B)/libmallorn-ui.a: $(call obj,$(ui_src))
+$(B)/libmallorn-test.a: $(call obj,$(help_src))
 
 $(B)/%.a: $(B)/files
 	@echo "  AR    $@"
@@ -81,7 +82,7 @@ $(B)/%.o: %.c $(B)/flags | deps-present
 
 # Rewritten only when their text changes: new flags recompile, a deleted file re-archives.
 $(B)/flags: text = $(CC) $(CPPFLAGS) $(CFLAGS)
-$(B)/files: text = $(lib_src) $(ui_src)
+$(B)/files: text = $(lib_src) $(ui_src) $(help_src)
 $(B)/flags $(B)/files: FORCE | deps-present
 	@mkdir -p $(@D)
 	@echo '$(text)' | cmp -s - $@ || echo '$(text)' > $@
@@ -101,9 +102,9 @@ $(tests:=.o) $(call obj,$(help_src)): | deps-tests
 $(tests): LDLIBS += $(shell $(PKG) --libs $(TEST_PKGS) 2>/dev/null)
 $(tests): $(B)/%: $(B)/%.o $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/libmallorn.a
 $(benches): $(B)/%: $(B)/%.o $(B)/libmallorn.a
-$(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-ui.a $(B)/libmallorn.a
+$(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-test.a $(B)/libmallorn-ui.a $(B)/libmallorn.a
 
-.PHONY: check check-unit check-cli check-seeds check-free asan fuzz bench
+.PHONY: check check-unit check-cli check-seeds check-corpus check-free asan fuzz bench
 check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols ## run every fast test
 check-unit: $(tests)
 	$(Q)for t in $^; do $$t >$$t.log 2>&1 && echo "  ok    $$t" || { cat $$t.log; exit 1; }; done
@@ -112,6 +113,8 @@ check-cli: $(B)/mallorn
 	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
 check-seeds: $(replays)
 	$(Q)for f in $(fuzzers); do $(B)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f/* || exit 1; done
+check-corpus: $(B)/tests/formats/test_corpus ## open every model of ../shared/corpus and prove its tiling
+	$(Q)$<
 check-free: ## prove that apply/ builds for bare metal and calls only mem*()
 	$(Q)sh tests/lint/freestanding.sh "$(FREE_CC)" $(B)/free $(free_src)
 asan: ## run the tests under the address and undefined-behaviour sanitizers
@@ -121,7 +124,7 @@ fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
 	$(Q)mkdir -p build/fuzz/found/$(T)
 	$(Q)build/fuzz/fuzz_$(T) -max_total_time=$(or $(SECS),60) -timeout=5 -rss_limit_mb=512 \
 	    -artifact_prefix=build/fuzz/found/ build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
-build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-test.a build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
 bench: $(benches) all ## measure; one tab-separated line per result
 	$(Q)for b in $(benches); do $$b || exit 1; done
