@@ -69,8 +69,8 @@ ifneq ($(filter x86_64%,$(MACHINE)),)
 $(B)/%_avx2.o: ISA := -mavx2 -mbmi -mbmi2 -mlzcnt
 $(B)/%_shani.o: ISA := -msha -msse4.1 -mssse3
 endif
-# The one file whose loops live from vectors, whatever the mode.
-$(B)/codec/lowrank_ops.o: ISA := -O3
+# Loops that live from vectors, whatever the mode.
+$(B)/codec/lowrank_ops.o $(B)/codec/tokens.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags | deps-present
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D)

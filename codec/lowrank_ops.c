@@ -84,3 +84,10 @@ void mlr_gram(float *restrict out, const float *restrict f, float *restrict scal
         }
     }
 }
+
+void mlr_line_subtract(float *restrict line, const float *restrict other, float x, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        line[j] -= other[j] * x;
+    }
+}

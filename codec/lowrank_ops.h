@@ -29,4 +29,7 @@ void mlr_sketch_columns(float *z, const float *d, const float *y, size_t rows,
 void mlr_gram(float *gram, const float *f, float *scaled, const float *weight, size_t rank,
               size_t n);
 
+/* line[j] -= other[j] * x */
+void mlr_line_subtract(float *line, const float *other, float x, size_t n);
+
 #endif

@@ -228,18 +228,32 @@ static void predict(const mlr_chunk *c)
 
 /* --- residuals ------------------------------------------------------------------------- */
 
-/* Sixteen residuals of 16 bits; false, and nothing done, where one of them has raw bits. */
-static inline bool add16(const mlr_residual *r, size_t i)
+/* Tokens of 16 elements to zigzag values; those with raw bits are done one by one. */
+static inline __m256i values16(const uint8_t *token, mlr_rawbits *raw)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)token);
+    __m128i large =
+        _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(MLR_TOKEN_DIRECT)), bytes);
+    __m256i z = _mm256_cvtepu8_epi16(bytes);
+    unsigned mask = (unsigned)_mm_movemask_epi8(large);
+    if (mask == 0) {
+        return z;
+    }
+    uint16_t value[16];
+    store(value, z);
+    for (; mask != 0; mask &= mask - 1) {
+        unsigned i = (unsigned)__builtin_ctz(mask);
+        unsigned bits = mlr_token_bits(token[i], 2);
+        value[i] = (uint16_t)(mlr_token_base(token[i], 2) | mlr_rawbits_take(raw, bits));
+    }
+    return load(value);
+}
+
+static inline void add16(const mlr_residual *r, size_t i, mlr_rawbits *raw)
 {
     const __m256i zero = _mm256_setzero_si256();
     const __m256i sign = _mm256_set1_epi16((short)0x8000);
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(r->token + i));
-    __m128i large = _mm_cmpeq_epi8(
-        _mm_max_epu8(bytes, _mm_set1_epi8(MLR_TOKEN_DIRECT)), bytes);
-    if (!_mm_testz_si128(large, large)) {
-        return false;
-    }
-    __m256i z = _mm256_cvtepu8_epi16(bytes);
+    __m256i z = values16(r->token + i, raw);
     __m256i odd = _mm256_sub_epi16(zero, _mm256_and_si256(z, _mm256_set1_epi16(1)));
     __m256i d = _mm256_xor_si256(_mm256_srli_epi16(z, 1), odd);
     __m256i context = _mm256_cvtepi8_epi16(
@@ -248,9 +262,8 @@ static inline bool add16(const mlr_residual *r, size_t i)
     d = _mm256_sub_epi16(_mm256_xor_si256(d, turn), turn);
     __m256i o = _mm256_add_epi16(load(r->expected + 2 * i), d);
     /* back from ordered: the sign bit of positives goes, negatives turn all over */
-    __m256i back = _mm256_or_si256(_mm256_xor_si256(_mm256_srai_epi16(o, 15), _mm256_set1_epi16(-1)), sign);
-    store(r->out + 2 * i, _mm256_xor_si256(o, back));
-    return true;
+    __m256i back = _mm256_xor_si256(_mm256_srai_epi16(o, 15), _mm256_set1_epi16(-1));
+    store(r->out + 2 * i, _mm256_xor_si256(o, _mm256_or_si256(back, sign)));
 }
 
 static void add_part(const mlr_residual *r, size_t from, size_t n)
@@ -268,11 +281,11 @@ static void add(const mlr_residual *r)
 {
     size_t i = 0;
     if (r->now->bytes == 2 && r->now->is_float) {
+        mlr_rawbits raw = *r->raw;
         for (; i + 16 <= r->n; i += 16) {
-            if (!add16(r, i)) {
-                add_part(r, i, 16);
-            }
+            add16(r, i, &raw);
         }
+        *r->raw = raw;
     }
     add_part(r, i, r->n - i);
 }
