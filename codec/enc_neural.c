@@ -304,7 +304,7 @@ static bool take_scratch(const mlr_encoding *e, const mlr_number *now, size_t n,
 {
     size_t chunk = MLR_NEURAL_CHUNK * (size_t)8 + 64;
     size_t sums = (MLR_NEURAL_CHUNK + 16) * sizeof(int32_t);
-    m->bytes = chunk + sums + 2 * (n + 64) + 2 * n + n * now->bytes + 64;
+    m->bytes = chunk + sums + 2 * (n + 64) + 2 * (n + 8) + n * now->bytes + 64;
     m->base = mlr_take(e->alloc, m->bytes);
     if (m->base == NULL) {
         return false;
@@ -312,7 +312,7 @@ static bool take_scratch(const mlr_encoding *e, const mlr_number *now, size_t n,
     m->expected = m->base;
     m->sums = (int32_t *)(void *)(m->base + chunk);
     m->words = (uint16_t *)(void *)(m->base + chunk + sums);
-    m->context = (uint8_t *)(m->words + n);
+    m->context = (uint8_t *)(m->words + n + 8);
     m->token = m->context + n + 64;
     m->raw = m->token + n + 64;
     return true;
@@ -364,17 +364,6 @@ static unsigned lanes_for(size_t n)
     return n >= 32768 ? 32 : n >= 4096 ? 8 : n >= 1024 ? 2 : 1;
 }
 
-static bool tables_know(const mlr_neural_plan *p, const scratch *m, size_t n)
-{
-    uint8_t lacking = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t table = m->context[i] & (MLR_RANS_TABLES - 1U);
-        lacking |= m->token[i] >= p->stride ||
-                   p->symbols[table * p->stride + m->token[i]].freq == 0;
-    }
-    return lacking == 0;
-}
-
 static void append_words(mlr_buf *out, const uint16_t *words, size_t n)
 {
     uint8_t *to = mlr_buf_extend(out, 2 * n);
@@ -384,16 +373,12 @@ static void append_words(mlr_buf *out, const uint16_t *words, size_t n)
 }
 
 /* Appends a block of tokens; false where the tables lack one of them. */
-static bool put_tokens(const mlr_neural_plan *p, scratch *m, size_t n, size_t raw_bytes,
-                       mlr_buf *out)
+static bool put_tokens(const mlr_neural_plan *p, const mlr_neural_kernels *kernels, scratch *m,
+                       size_t n, size_t raw_bytes, mlr_buf *out)
 {
     mlr_buf map;
     mlr_buf_init(&map, out->alloc);
     size_t used = p->skipping ? write_skips(m, n, &map) : n;
-    if (!tables_know(p, m, used)) {
-        mlr_buf_release(&map);
-        return false;
-    }
     uint32_t state[MLR_RANS_LANES];
     mlr_rans_job job = {.symbols = p->symbols,
                         .stride = p->stride,
@@ -401,7 +386,15 @@ static bool put_tokens(const mlr_neural_plan *p, scratch *m, size_t n, size_t ra
                         .token = m->token,
                         .n = used,
                         .lanes = lanes_for(used)};
-    size_t words = mlr_rans_encode(&job, m->words, state);
+    mlr_rans_encode_fn fast = kernels->rans_encode;
+    size_t words = fast != NULL && job.lanes == MLR_RANS_LANES
+                       ? fast(&job, m->words, state)
+                       : mlr_rans_encode(&job, m->words, state);
+    if (words == SIZE_MAX || map.failed) {
+        out->failed |= map.failed;
+        mlr_buf_release(&map);
+        return false;
+    }
     unsigned lanes_log = mlr_log2_u64(job.lanes);
     mlr_buf_u8(out, (uint8_t)(MLR_NEURAL_TOKENS | (p->skipping ? 8U : 0U) | lanes_log << 4));
     mlr_buf_varint(out, words);
@@ -412,9 +405,8 @@ static bool put_tokens(const mlr_neural_plan *p, scratch *m, size_t n, size_t ra
     for (unsigned i = 0; i < job.lanes; i++) {
         mlr_buf_u32(out, state[i]);
     }
-    append_words(out, m->words + used - words, words);
+    append_words(out, m->words + 8 + used - words, words);
     mlr_buf_add(out, m->raw, raw_bytes);
-    out->failed |= map.failed;
     mlr_buf_release(&map);
     return true;
 }
@@ -533,7 +525,7 @@ static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t
         return MLR_OK;
     }
     size_t raw_bytes = (size_t)(raw.at - m->raw) + (raw.count > 0);
-    if (!put_tokens(p, m, n, raw_bytes, out)) {
+    if (!put_tokens(p, t.kernels, m, n, raw_bytes, out)) {
         put_stored(b, n * p->model.now.bytes, out);
     }
     return MLR_OK;

@@ -20,6 +20,7 @@ typedef struct mlr_neural_plan {
 /* Counts of one candidate over the whole record, or over a sample of its blocks. */
 typedef struct mlr_sweep {
     mlr_counts counts;
+    uint32_t odd[MLR_NEURAL_RAW][MLR_TOKEN_LIMIT]; /* while counting */
     uint32_t idle[MLR_NEURAL_RAW]; /* elements in groups without a residual, by context */
     uint64_t turns[2][2];          /* group flag before, group flag */
     uint64_t raw_bits, elements;

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "apply/host/rans_avx2.h"
+#include "apply/host/rans_encode_avx2.h"
 #include "apply/token.h"
 
 static inline __m256i load(const void *p)
@@ -290,7 +291,10 @@ static void add(const mlr_residual *r)
     add_part(r, i, r->n - i);
 }
 
-const mlr_neural_kernels mlr_neural_avx2 = {
-    .rans = mlr_rans_decode_avx2, .dot = dot, .predict = predict, .add = add};
+const mlr_neural_kernels mlr_neural_avx2 = {.rans = mlr_rans_decode_avx2,
+                                            .dot = dot,
+                                            .predict = predict,
+                                            .add = add,
+                                            .rans_encode = mlr_rans_encode_avx2};
 
 #endif
