@@ -778,7 +778,6 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
     if (status != MLR_OK) {
         return status;
     }
-    solve_rows(s, rank);
     bool ok = make_integers(s, rank, f);
     return ok ? MLR_OK
               : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
