@@ -69,6 +69,9 @@ ifneq ($(filter x86_64%,$(MACHINE)),)
 $(B)/%_avx2.o: ISA := -mavx2 -mbmi -mbmi2 -mlzcnt
 $(B)/%_shani.o: ISA := -msha -msse4.1 -mssse3
 endif
+ifneq ($(filter aarch64%,$(MACHINE)),)
+$(B)/%_armv8.o: ISA := -march=armv8-a+crypto
+endif
 # Loops that live from vectors, whatever the mode.
 $(B)/codec/lowrank_ops.o $(B)/codec/tokens.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags | deps-present
@@ -79,16 +82,20 @@ $(B)/%.o: %.c $(B)/flags | deps-present
 # Rewritten only when their text changes: new flags recompile, a deleted file re-archives.
 $(B)/flags: text = $(CC) $(CPPFLAGS) $(CFLAGS)
 $(B)/files: text = $(lib_src) $(ui_src)
-$(B)/flags $(B)/files: FORCE
+$(B)/flags $(B)/files: FORCE | deps-present
 	@mkdir -p $(@D)
 	@echo '$(text)' | cmp -s - $@ || echo '$(text)' > $@
 
 # --- packages -----------------------------------------------------------------------------
-.PHONY: deps deps-present
+# A plain build needs the libraries; tests need cmocka as well. One `make check` asks once.
+.PHONY: deps deps-present deps-tests
 deps: ## install the Debian packages that are missing
-	$(Q)sh tests/support/deps.sh install
+	$(Q)CC="$(firstword $(CC))" sh tests/support/deps.sh install $(PKGS)
 deps-present:
-	$(Q)sh tests/support/deps.sh ensure
+	$(Q)CC="$(firstword $(CC))" sh tests/support/deps.sh ensure $(if $(filter check% asan,$(MAKECMDGOALS)),check,build) $(PKGS)
+deps-tests: | deps-present
+	$(Q)CC="$(firstword $(CC))" sh tests/support/deps.sh ensure check $(PKGS)
+$(tests:=.o) $(call obj,$(help_src)): | deps-tests
 
 # --- tests --------------------------------------------------------------------------------
 $(tests): LDLIBS += $(shell $(PKG) --libs $(TEST_PKGS) 2>/dev/null)

@@ -54,7 +54,7 @@ typedef struct mlr_block {
     uint8_t *out;
     size_t out_bytes;
     uint64_t first; /* offset of `out` in the record's new bytes */
-    void *work;     /* need.work_bytes, aligned to 64 */
+    void *work;     /* aligned to 64: the inflater's state if any, then need.work_bytes */
     size_t work_bytes;
     const uint8_t *dict; /* the record's dictionary, or NULL */
     size_t dict_bytes;
@@ -65,7 +65,7 @@ typedef struct mlr_block {
 /* Memory a decoder uses for one record (state) and for each block in flight (work). */
 typedef struct mlr_decoder_need {
     size_t state_bytes;
-    size_t work_bytes; /* without the inflater's state, which is passed inside `work` */
+    size_t work_bytes; /* without the inflater's state, which lies before it in `work` */
 } mlr_decoder_need;
 
 typedef struct mlr_decoder {
@@ -93,8 +93,11 @@ const mlr_decoder *mlr_decoder_get(unsigned id);
 
 /*
  * Payloads of the zstd-based strategies begin with one byte: 0, the rest is stored as it
- * is; 1, the rest is a zstd frame. Yields the n plain bytes in *plain: in place, or
- * inflated into `to` with `b->work` as the inflater's state.
+ * is; 1, the rest is a zstd frame; 2, the rest is one byte that is repeated. Yields the n
+ * plain bytes in *plain: in place, or expanded into `to`.
+ *
+ * For strategies with MLR_NEEDS_INFLATE, `b->work` begins with the inflater's state,
+ * rounded up to 64 bytes (nothing where there is no inflater); need.work_bytes follow it.
  */
 mlr_status mlr_block_inflate(const mlr_block *b, const uint8_t *prefix, size_t prefix_bytes,
                              uint8_t *to, size_t n, const uint8_t **plain, mlr_err *err);

@@ -1,11 +1,12 @@
 #include "codec/glue.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "apply/base/checked.h"
 #include "codec/delta.h"
 
-enum { SMALL_BYTES = 2048, MOST_BYTES = 1 << 30 };
+enum { MOST_BYTES = 1 << 30 };
 
 /* Structure bytes of the old model in a row, and where each stretch of them stands. */
 typedef struct image {
@@ -39,7 +40,7 @@ static mlr_status load_old(image *img, const mlr_model *m, mlr_err *err)
         const mlr_member *member = &m->members[i];
         for (size_t k = 0; k < member->span_count && err->status == MLR_OK; k++) {
             const mlr_span *s = &m->spans[member->first_span + k];
-            if (s->tensor != MLR_NO_TENSOR && s->bytes.len >= SMALL_BYTES) {
+            if (s->tensor != MLR_NO_TENSOR && s->bytes.len >= MLR_SMALL_TENSOR) {
                 continue;
             }
             piece p = {.at = (uint32_t)img->bytes.size, .member = i, .off = s->bytes.off};
@@ -139,6 +140,16 @@ static mlr_status match(mlr_glue *g, const image *old, const mlr_allocator *allo
     return MLR_OK;
 }
 
+static mlr_status read_bytes(void *ctx, uint64_t off, void *to, size_t n, mlr_err *err)
+{
+    const mlr_glue *g = ctx;
+    if (!mlr_inside(off, n, g->size)) {
+        return mlr_fail(err, MLR_E_INTERNAL, off, "structure bytes in memory");
+    }
+    memcpy(to, g->bytes + off, n);
+    return MLR_OK;
+}
+
 mlr_status mlr_glue_make(mlr_glue *g, const mlr_plan *plan, const mlr_allocator *alloc,
                          mlr_err *err)
 {
@@ -155,12 +166,36 @@ mlr_status mlr_glue_make(mlr_glue *g, const mlr_plan *plan, const mlr_allocator 
     }
     g->bytes = g->bytes_memory.data;
     g->size = (uint32_t)g->bytes_memory.size;
+    g->source = (mlr_source){.ctx = g, .size = g->size, .read_at = read_bytes};
     if (err->status == MLR_OK && load_old(&old, m->old_model, err) == MLR_OK) {
         match(g, &old, alloc, err);
     }
     mlr_buf_release(&old.bytes);
     mlr_buf_release(&old.pieces);
     return err->status;
+}
+
+void mlr_glue_refs(const mlr_glue *g, uint64_t at, uint64_t n, mlr_buf *out)
+{
+    uint64_t begin = 0;
+    size_t start = out->size;
+    bool copies = false;
+    for (size_t i = 0; i < g->ref_count && begin < at + n; begin += g->refs[i++].len) {
+        uint64_t end = begin + g->refs[i].len;
+        if (end <= at) {
+            continue;
+        }
+        mlr_ref ref = g->refs[i];
+        uint64_t skip = at > begin ? at - begin : 0;
+        uint64_t stop = end < at + n ? end : at + n;
+        ref.off += ref.gap ? 0 : skip;
+        ref.len = stop - (begin + skip);
+        copies = copies || !ref.gap;
+        mlr_buf_add(out, &ref, sizeof ref);
+    }
+    if (!copies) {
+        out->size = start;
+    }
 }
 
 void mlr_glue_release(mlr_glue *g)

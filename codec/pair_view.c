@@ -25,7 +25,7 @@ size_t mlr_record_old_bytes(const mlr_record *r, uint64_t first, size_t n)
 /* The reference that holds old byte `at`. */
 static size_t find_ref(const mlr_pair_view *v, uint64_t at)
 {
-    size_t low = 0, high = v->plan->ref_count;
+    size_t low = 0, high = v->ref_count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (v->ref_start[middle] <= at) {
@@ -42,7 +42,7 @@ static mlr_status read_old(const mlr_pair_view *v, uint64_t at, size_t n, uint8_
 {
     size_t i = find_ref(v, at);
     while (n > 0) {
-        const mlr_ref *ref = &v->plan->refs[i];
+        const mlr_ref *ref = &v->refs[i];
         uint64_t inside = at - v->ref_start[i];
         uint64_t left = ref->len - inside;
         size_t now = left < n ? (size_t)left : n;
@@ -68,9 +68,8 @@ static mlr_status read_pair(void *ctx, uint64_t first, size_t n, uint8_t *new_by
 {
     const mlr_pair_view *v = ctx;
     if (new_bytes != NULL) {
-        const mlr_source *s = v->new_model->members[v->plan->member].source;
-        mlr_status status =
-            s->read_at(s->ctx, v->plan->bytes.off + first, new_bytes, n, err);
+        const mlr_source *s = v->new_source;
+        mlr_status status = s->read_at(s->ctx, v->new_off + first, new_bytes, n, err);
         if (status != MLR_OK) {
             return status;
         }
@@ -134,7 +133,7 @@ static const float *load_scales(const mlr_model *m, const mlr_values *v, mlr_poo
 }
 
 static void load_quant(mlr_pair_view *v, const mlr_tensor *old, const mlr_tensor *t,
-                       mlr_pool *pool, mlr_err *err)
+                       const mlr_model *new_model, mlr_pool *pool, mlr_err *err)
 {
     if (old == NULL || old->quant == NULL || t->quant == NULL || t->quant->block != 0 ||
         old->quant->scale.count != t->quant->scale.count ||
@@ -143,7 +142,7 @@ static void load_quant(mlr_pair_view *v, const mlr_tensor *old, const mlr_tensor
     }
     mlr_quant_view *q = &v->quant;
     q->old_side.scale = load_scales(v->old_model, &old->quant->scale, pool, err);
-    q->new_side.scale = load_scales(v->new_model, &t->quant->scale, pool, err);
+    q->new_side.scale = load_scales(new_model, &t->quant->scale, pool, err);
     if (q->old_side.scale == NULL || q->new_side.scale == NULL) {
         return;
     }
@@ -164,12 +163,12 @@ static void load_quant(mlr_pair_view *v, const mlr_tensor *old, const mlr_tensor
 
 static bool index_refs(mlr_pair_view *v, mlr_pool *pool)
 {
-    size_t n = v->plan->ref_count;
+    size_t n = v->ref_count;
     v->ref_start = mlr_pool_take(pool, n * sizeof *v->ref_start);
     uint64_t at = 0;
     for (size_t i = 0; i < n && v->ref_start != NULL; i++) {
         v->ref_start[i] = at;
-        at += v->plan->refs[i].len;
+        at += v->refs[i].len;
     }
     return v->ref_start != NULL;
 }
@@ -197,7 +196,11 @@ mlr_status mlr_pair_view_init(mlr_pair_view *v, const mlr_plan *plan,
                               mlr_pool *pool, mlr_err *err)
 {
     const mlr_matching *m = plan->matching;
-    *v = (mlr_pair_view){.plan = r, .old_model = m->old_model, .new_model = m->new_model};
+    *v = (mlr_pair_view){.old_model = m->old_model,
+                         .new_source = m->new_model->members[r->member].source,
+                         .new_off = r->bytes.off,
+                         .refs = r->refs,
+                         .ref_count = r->ref_count};
     v->record = (mlr_record){.dtype = r->dtype,
                              .old_dtype = r->old_dtype,
                              .new_bytes = r->bytes.len,
@@ -213,8 +216,30 @@ mlr_status mlr_pair_view_init(mlr_pair_view *v, const mlr_plan *plan,
     const mlr_pairing *q = &m->pairs[r->pair];
     const mlr_tensor *old =
         q->old_tensor == MLR_NO_TENSOR ? NULL : &m->old_model->tensors[q->old_tensor];
-    load_quant(v, old, &m->new_model->tensors[q->new_tensor], pool, err);
+    load_quant(v, old, &m->new_model->tensors[q->new_tensor], m->new_model, pool, err);
     return err->status;
+}
+
+mlr_status mlr_pair_view_glue(mlr_pair_view *v, const mlr_model *old_model,
+                              const mlr_source *source, mlr_region at, const mlr_ref *refs,
+                              size_t ref_count, mlr_pool *pool, mlr_err *err)
+{
+    const mlr_dtype *bytes = mlr_dtype_get(MLR_DTYPE_OPAQUE);
+    *v = (mlr_pair_view){.old_model = old_model,
+                         .new_source = source,
+                         .new_off = at.off,
+                         .refs = refs,
+                         .ref_count = ref_count};
+    v->record = (mlr_record){.dtype = bytes,
+                             .old_dtype = bytes,
+                             .new_bytes = at.len,
+                             .old_bytes = ref_count > 0 ? at.len : 0,
+                             .block_new = (uint32_t)at.len,
+                             .block_old = (uint32_t)at.len};
+    v->view = (mlr_view){.record = &v->record, .ctx = v, .read = read_pair};
+    return index_refs(v, pool) ? MLR_OK
+                               : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                                          "references of structure bytes");
 }
 
 uint64_t mlr_pair_view_blocks(const mlr_pair_view *v)

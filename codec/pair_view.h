@@ -9,8 +9,11 @@
 typedef struct mlr_pair_view {
     mlr_view view; /* for encoders; refers to this object, which must not move */
     mlr_record record;
-    const mlr_plan_record *plan;
-    const mlr_model *old_model, *new_model;
+    const mlr_model *old_model;
+    const mlr_source *new_source; /* the record's new bytes stand there, from new_off on */
+    uint64_t new_off;
+    const mlr_ref *refs;
+    size_t ref_count;
     uint64_t *ref_start; /* offset of each reference in the record's old bytes */
     mlr_quant_view quant;
 } mlr_pair_view;
@@ -22,6 +25,11 @@ typedef struct mlr_pair_view {
 mlr_status mlr_pair_view_init(mlr_pair_view *v, const mlr_plan *plan,
                               const mlr_plan_record *r, uint32_t block_bytes,
                               mlr_pool *pool, mlr_err *err);
+
+/* The same for structure bytes, which stand at `at` in `source` and are one block. */
+mlr_status mlr_pair_view_glue(mlr_pair_view *v, const mlr_model *old_model,
+                              const mlr_source *source, mlr_region at, const mlr_ref *refs,
+                              size_t ref_count, mlr_pool *pool, mlr_err *err);
 
 /* Bytes of the i-th block, and where it begins. */
 size_t mlr_pair_view_block(const mlr_pair_view *v, uint64_t i, uint64_t *first);

@@ -1,6 +1,6 @@
 #include "codec/plan.h"
 
-enum { SMALL_BYTES = 2048, MOST_STRIPES = 1 << 16 };
+enum { MOST_STRIPES = 1 << 16 };
 
 /* The plan under construction; both tables are sized by the number of spans. */
 typedef struct planner {
@@ -208,8 +208,7 @@ static void add_tensor(planner *p, uint32_t index)
     const mlr_matching *m = p->m;
     const mlr_pairing *q = &m->pairs[index];
     const mlr_tensor *t = &m->new_model->tensors[index];
-    uint32_t small = p->options->small_bytes > 0 ? p->options->small_bytes : SMALL_BYTES;
-    if (t->data.len < small) {
+    if (t->data.len < MLR_SMALL_TENSOR) {
         add_glue(p, t->member, t->data, index);
         return;
     }

@@ -21,7 +21,13 @@ typedef enum mlr_chooser {
     MLR_CHOSEN_BY_PERSON
 } mlr_chooser;
 
-enum { MLR_AUTO = -1, MLR_NEURAL = -2 }; /* in place of a strategy id */
+enum {
+    MLR_AUTO = -1,  /* in place of a strategy id: the best of all */
+    MLR_NEURAL = -2 /* the best of those that know floats and blocks */
+};
+
+/* Tensors below this size travel with the structure: a record of their own costs more. */
+enum { MLR_SMALL_TENSOR = 2048 };
 
 /* How one tensor is to be coded: the same struct for command line, profile and screens. */
 typedef struct mlr_choice {
@@ -81,7 +87,6 @@ typedef struct mlr_plan_options {
     /* The choice for a pairing, or false. NULL: none. */
     bool (*choose)(void *ctx, const mlr_matching *m, size_t pair, mlr_choice *choice);
     void *ctx;
-    uint32_t small_bytes; /* tensors below travel as structure; 0: the default, 2,048 */
 } mlr_plan_options;
 
 /* Stage B of the matching must be done. The plan lives in the pool. */

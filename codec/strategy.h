@@ -47,6 +47,7 @@ typedef struct mlr_encoding {
     int level;           /* 1 to 22 */
     const uint8_t *dict; /* zstd dictionary, or NULL */
     size_t dict_bytes;
+    struct mlr_zstd_pool *zstd; /* contexts to reuse (codec/zstd_pool.h), or NULL */
     size_t max_state, max_work; /* what the applier's device can afford; 0: anything */
     bool quick;                 /* only a prediction is wanted: spend less on the model */
     const mlr_kernels *kernels; /* never NULL */

@@ -103,11 +103,12 @@ typedef struct mlr_model {
     const mlr_tensor *tensors; /* in the order of the files */
     const mlr_span *spans;
     const mlr_meta *metas;
-    const char *note; /* why the model was not read as its format, or NULL */
+    const char *note;                  /* why a file was not read as its format, or NULL */
+    const struct mlr_key_index *index; /* of keys, for mlr_model_find() */
     size_t member_count, tensor_count, span_count, meta_count;
 } mlr_model;
 
-/* The tensor with this identity key, or NULL. Logarithmic. */
+/* The tensor with this identity key, or NULL. Constant time. */
 const mlr_tensor *mlr_model_find(const mlr_model *m, mlr_str key);
 
 #endif
