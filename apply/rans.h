@@ -19,8 +19,8 @@ enum {
 };
 
 /*
- * A table is either wide, one entry per slot: token | (slot - start) << 8 | (freq - 1) << 20;
- * or narrow: the starts of `tokens` tokens and a final 4096.
+ * A table is either wide, one entry per slot: token | (slot - start) << 8 | (freq - 1) <<
+ * 20; or narrow: the starts of `tokens` tokens and a final 4096.
  */
 typedef struct mlr_rans_tables {
     const uint32_t *wide; /* MLR_RANS_SCALE entries a table, or NULL */

@@ -105,8 +105,8 @@ static uint64_t choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding
         changed -= s->counts.of[i][0];
     }
     uint64_t tables = mlr_counts_cost(&s->counts);
-    bool may_list = p->model.edges == 1 && p->model.lag == 0 && changed < s->elements / 12 &&
-                    e->max_work == 0;
+    bool may_list = p->model.edges == 1 && p->model.lag == 0 &&
+                    changed < s->elements / 12 && e->max_work == 0;
     uint64_t list = may_list ? changes_cost(s) : UINT64_MAX;
     uint64_t skipping = take_idle_out(s);
     skipping += mlr_counts_cost(&s->counts);
@@ -124,8 +124,8 @@ static uint64_t choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding
     return tables + (s->raw_bits << 16);
 }
 
-static void write_head(const mlr_neural_plan *p, const mlr_tables *t, const mlr_buf *factors,
-                       mlr_buf *out)
+static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
+                       const mlr_buf *factors, mlr_buf *out)
 {
     const mlr_neural *m = &p->model;
     bool tables = (m->form & (MLR_NEURAL_SPARSE | MLR_NEURAL_MIX)) == 0;
@@ -172,7 +172,8 @@ static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_p
     return status;
 }
 
-/* Replaces the plan by one with low-rank prediction where that is measured to be smaller. */
+/* Replaces the plan by one with low-rank prediction where that is measured to be smaller.
+ */
 static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t cost,
                               mlr_neural_plan *p, mlr_sweep *s, mlr_buf *out, mlr_err *err)
 {
@@ -263,8 +264,8 @@ static void forget(const mlr_encoding *e, void *state)
     }
 }
 
-static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model, void **state,
-                        mlr_err *err)
+static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
+                        void **state, mlr_err *err)
 {
     mlr_neural_plan *p = mlr_take(e->alloc, sizeof *p);
     mlr_sweep *s = mlr_take(e->alloc, sizeof *s);
@@ -373,8 +374,8 @@ static void append_words(mlr_buf *out, const uint16_t *words, size_t n)
 }
 
 /* Appends a block of tokens; false where the tables lack one of them. */
-static bool put_tokens(const mlr_neural_plan *p, const mlr_neural_kernels *kernels, scratch *m,
-                       size_t n, size_t raw_bytes, mlr_buf *out)
+static bool put_tokens(const mlr_neural_plan *p, const mlr_neural_kernels *kernels,
+                       scratch *m, size_t n, size_t raw_bytes, mlr_buf *out)
 {
     mlr_buf map;
     mlr_buf_init(&map, out->alloc);
@@ -396,7 +397,8 @@ static bool put_tokens(const mlr_neural_plan *p, const mlr_neural_kernels *kerne
         return false;
     }
     unsigned lanes_log = mlr_log2_u64(job.lanes);
-    mlr_buf_u8(out, (uint8_t)(MLR_NEURAL_TOKENS | (p->skipping ? 8U : 0U) | lanes_log << 4));
+    mlr_buf_u8(out,
+               (uint8_t)(MLR_NEURAL_TOKENS | (p->skipping ? 8U : 0U) | lanes_log << 4));
     mlr_buf_varint(out, words);
     if (p->skipping) {
         mlr_buf_varint(out, map.size);
@@ -411,7 +413,8 @@ static bool put_tokens(const mlr_neural_plan *p, const mlr_neural_kernels *kerne
     return true;
 }
 
-/* --- change lists ---------------------------------------------------------------------- */
+/* --- change lists ----------------------------------------------------------------------
+ */
 
 typedef struct change {
     uint64_t z;
@@ -439,7 +442,8 @@ static void find_changes(const mlr_block_tokens *t, mlr_buf *list, uint32_t *tai
             uint64_t x = mlr_number_load(part.new_bytes + i * now->bytes, now->bytes);
             uint64_t d = mlr_to_ordered(now, x) -
                          mlr_number_load(part.expected + i * now->bytes, now->bytes);
-            change c = {.z = mlr_zigzag(now, d & now->mask), .gap = tail[class], .class = class};
+            change c = {
+                .z = mlr_zigzag(now, d & now->mask), .gap = tail[class], .class = class};
             mlr_buf_add(list, &c, sizeof c);
             tail[class] = 0;
         }
@@ -456,8 +460,8 @@ static void chain_gaps(change *c, size_t n, uint32_t *tail)
     }
 }
 
-static mlr_status put_changes(const mlr_encoding *e, const mlr_block_tokens *t, mlr_buf *out,
-                              mlr_err *err)
+static mlr_status put_changes(const mlr_encoding *e, const mlr_block_tokens *t,
+                              mlr_buf *out, mlr_err *err)
 {
     mlr_changes *m = mlr_take(e->alloc, sizeof *m);
     mlr_buf list;
@@ -491,7 +495,8 @@ static mlr_status put_changes(const mlr_encoding *e, const mlr_block_tokens *t, 
     return MLR_OK;
 }
 
-/* --- blocks ---------------------------------------------------------------------------- */
+/* --- blocks ----------------------------------------------------------------------------
+ */
 
 static void put_stored(const mlr_enc_block *b, size_t bytes, mlr_buf *out)
 {
@@ -499,8 +504,8 @@ static void put_stored(const mlr_enc_block *b, size_t bytes, mlr_buf *out)
     mlr_buf_add(out, b->new_bytes, bytes);
 }
 
-static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t n, scratch *m,
-                           mlr_buf *out, mlr_err *err)
+static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t n,
+                           scratch *m, mlr_buf *out, mlr_err *err)
 {
     const mlr_neural_plan *p = b->state;
     mlr_rawbits_out raw = {.at = m->raw};
@@ -555,7 +560,8 @@ static mlr_status encode(const mlr_encoding *e, const mlr_enc_block *b, mlr_buf 
     return payload->failed ? no_memory(err) : MLR_OK;
 }
 
-/* --- inspection ------------------------------------------------------------------------ */
+/* --- inspection ------------------------------------------------------------------------
+ */
 
 static void say(mlr_buf *text, const char *words)
 {

@@ -27,18 +27,19 @@ typedef struct search {
     const mlr_view *view;
     const mlr_neural *shape;
     matrix m;
-    size_t side;             /* the larger of rows and columns, rounded up */
-    float *u, *v;            /* MLR_RANK_MAX lines of rows and of columns, by component */
-    float *y, *z;            /* sketches */
-    float *line, *scaled;    /* least squares: factors of the other side and the target */
-    float *weight;           /* of one line */
-    float weights[256];      /* of a precision; 0 where there is no value */
-    float power[128];        /* 2^(i - 64) */
+    size_t side;          /* the larger of rows and columns, rounded up */
+    float *u, *v;         /* MLR_RANK_MAX lines of rows and of columns, by component */
+    float *y, *z;         /* sketches */
+    float *line, *scaled; /* least squares: factors of the other side and the target */
+    float *weight;        /* of one line */
+    float weights[256];   /* of a precision; 0 where there is no value */
+    float power[128];     /* 2^(i - 64) */
     uint8_t *base;
     size_t bytes;
 } search;
 
-/* --- reading the matrix ---------------------------------------------------------------- */
+/* --- reading the matrix ----------------------------------------------------------------
+ */
 
 static void fill_powers(search *s)
 {
@@ -49,8 +50,8 @@ static void fill_powers(search *s)
 
 /* The value of `bits` in fixed point, mantissas being shifted by exponent - base; false
    where there is none. */
-static bool fixed_point(const search *s, const mlr_number *n, int base, int most, uint64_t bits,
-                        float *out)
+static bool fixed_point(const search *s, const mlr_number *n, int base, int most,
+                        uint64_t bits, float *out)
 {
     int field = (int)(bits >> n->mantissa & n->exp_limit);
     uint64_t mantissa = bits & (((uint64_t)1 << n->mantissa) - 1);
@@ -64,7 +65,8 @@ static bool fixed_point(const search *s, const mlr_number *n, int base, int most
     return true;
 }
 
-static void read_element(const search *s, uint64_t is, uint64_t was, float *d, uint8_t *fine)
+static void read_element(const search *s, uint64_t is, uint64_t was, float *d,
+                         uint8_t *fine)
 {
     const mlr_neural *m = s->shape;
     float x = 0;
@@ -79,8 +81,8 @@ static void read_element(const search *s, uint64_t is, uint64_t was, float *d, u
 }
 
 /* Reads `n` elements from `first` on; what lies beyond the record counts for nothing. */
-static mlr_status read_line(const search *s, uint64_t first, size_t n, float *d, uint8_t *fine,
-                            mlr_err *err)
+static mlr_status read_line(const search *s, uint64_t first, size_t n, float *d,
+                            uint8_t *fine, mlr_err *err)
 {
     enum { PIECE = 2048 };
     uint8_t news[PIECE * 8];
@@ -92,8 +94,9 @@ static mlr_status read_line(const search *s, uint64_t first, size_t n, float *d,
     for (size_t at = 0; at < n; at += PIECE) {
         size_t part = n - at < PIECE ? n - at : PIECE;
         uint64_t from = first + at;
-        size_t real = from >= elements ? 0 : elements - from < part ? (size_t)(elements - from)
-                                                                     : part;
+        size_t real = from >= elements         ? 0
+                      : elements - from < part ? (size_t)(elements - from)
+                                               : part;
         for (size_t i = real; i < part; i++) {
             d[at + i] = 0;
             fine[at + i] = FIELD_NONE;
@@ -128,7 +131,8 @@ static mlr_status read_matrix(search *s, mlr_err *err)
     return status;
 }
 
-/* --- small dense algebra --------------------------------------------------------------- */
+/* --- small dense algebra ---------------------------------------------------------------
+ */
 
 typedef struct square {
     double a[MLR_SKETCH][MLR_SKETCH];
@@ -308,7 +312,8 @@ static double sketch(const float *d, size_t rows, size_t columns, float *y, floa
     return sum;
 }
 
-/* --- does a search promise anything? --------------------------------------------------- */
+/* --- does a search promise anything? ---------------------------------------------------
+ */
 
 /* Divides every element by the error expected of it, so that all count alike. */
 static double whiten(float *d, const uint8_t *fine, size_t n, const float *power)
@@ -337,7 +342,8 @@ static mlr_status promising(const search *s, bool *yes, mlr_err *err)
                    (rows + columns) * MLR_SKETCH * sizeof(float);
     float *d = mlr_take(s->e->alloc, bytes);
     if (d == NULL) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
     }
     float *y = d + rows * columns;
     float *z = y + rows * MLR_SKETCH;
@@ -359,7 +365,8 @@ static mlr_status promising(const search *s, bool *yes, mlr_err *err)
     return status;
 }
 
-/* --- least squares --------------------------------------------------------------------- */
+/* --- least squares ---------------------------------------------------------------------
+ */
 
 /* Solves gram * x = target by Cholesky; `gram` holds the upper triangle and the target. */
 static void solve(const float *gram, unsigned rank, float *x)
@@ -411,8 +418,8 @@ static void load_side(search *s, const float *side, size_t n, unsigned rank)
     }
 }
 
-static void solve_line(search *s, const float *d, const uint8_t *fine, size_t stride, size_t n,
-                       unsigned rank, float *x)
+static void solve_line(search *s, const float *d, const uint8_t *fine, size_t stride,
+                       size_t n, unsigned rank, float *x)
 {
     float gram[MLR_GRAM_STRIDE * MLR_GRAM_STRIDE];
     size_t padded = up8(n);
@@ -433,8 +440,8 @@ static void solve_rows(search *s, unsigned rank)
     float x[MLR_RANK_MAX];
     load_side(s, s->v, s->m.columns, rank);
     for (size_t i = 0; i < s->m.rows; i++) {
-        solve_line(s, s->m.d + i * s->m.columns, s->m.fine + i * s->m.columns, 1, s->m.columns,
-                   rank, x);
+        solve_line(s, s->m.d + i * s->m.columns, s->m.fine + i * s->m.columns, 1,
+                   s->m.columns, rank, x);
         for (unsigned k = 0; k < rank; k++) {
             s->u[k * s->side + i] = x[k];
         }
@@ -453,7 +460,8 @@ static void solve_columns(search *s, unsigned rank)
     }
 }
 
-/* --- choosing the rank ----------------------------------------------------------------- */
+/* --- choosing the rank -----------------------------------------------------------------
+ */
 
 /* Some rows, and what the first components leave of them. */
 typedef struct sample {
@@ -580,7 +588,8 @@ static mlr_status choose(search *s, unsigned *rank, mlr_err *err)
 {
     sample c;
     if (!sample_begin(s, &c)) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
     }
     *rank = choose_rank(s, &c);
     sample_end(s, &c);
@@ -592,7 +601,8 @@ static mlr_status weigh(search *s, unsigned rank, mlr_err *err)
 {
     sample c;
     if (!sample_begin(s, &c)) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
     }
     sample_take_out(s, &c, rank);
     settle_noise(s, &c);
@@ -600,7 +610,8 @@ static mlr_status weigh(search *s, unsigned rank, mlr_err *err)
     return MLR_OK;
 }
 
-/* --- integers -------------------------------------------------------------------------- */
+/* --- integers --------------------------------------------------------------------------
+ */
 
 /* Gives both sides the same share of every component's size, components orthogonal. */
 static void balance(search *s, unsigned rank, double *size)
@@ -708,7 +719,8 @@ static bool make_integers(search *s, unsigned rank, mlr_factors *f)
     return true;
 }
 
-/* --- the search ------------------------------------------------------------------------ */
+/* --- the search ------------------------------------------------------------------------
+ */
 
 static bool take_memory(search *s)
 {
@@ -780,7 +792,8 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
     }
     bool ok = make_integers(s, rank, f);
     return ok ? MLR_OK
-              : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
+              : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                         "memory for studying a tensor");
 }
 
 mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
@@ -803,7 +816,8 @@ mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
         return status;
     }
     if (!take_memory(&s)) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
     }
     status = fit(&s, f, err);
     mlr_give(e->alloc, s.base, s.bytes);

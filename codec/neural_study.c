@@ -117,15 +117,17 @@ static void sum_up(mlr_sweep *s, unsigned fine)
     }
 }
 
-mlr_status mlr_neural_sweep(const mlr_encoding *e, const mlr_view *v, const mlr_neural *model,
-                            unsigned stride, mlr_sweep *out, mlr_err *err)
+mlr_status mlr_neural_sweep(const mlr_encoding *e, const mlr_view *v,
+                            const mlr_neural *model, unsigned stride, mlr_sweep *out,
+                            mlr_err *err)
 {
     const mlr_record *r = v->record;
     size_t wide = model->now.bytes;
     mlr_neural trial = *model;
     sweep_memory m = {0};
     if (!take_memory(e, r, r->block_new / wide + 1, &m)) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
     }
     for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
         trial.map[i] = (uint8_t)i;

@@ -21,7 +21,8 @@ void mlr_rans_symbols(mlr_rans_symbol *s, const uint16_t *freq, unsigned tokens)
     }
 }
 
-size_t mlr_rans_encode(const mlr_rans_job *j, uint16_t *words, uint32_t state[MLR_RANS_LANES])
+size_t mlr_rans_encode(const mlr_rans_job *j, uint16_t *words,
+                       uint32_t state[MLR_RANS_LANES])
 {
     uint16_t *at = words + 8 + j->n;
     size_t mask = j->lanes - 1;
@@ -38,7 +39,8 @@ size_t mlr_rans_encode(const mlr_rans_job *j, uint16_t *words, uint32_t state[ML
         at[-1] = (uint16_t)x;
         at -= full;
         x = full ? x >> 16 : x;
-        uint32_t q = (uint32_t)((((uint64_t)x * s.inverse >> 32) + x) >> (s.rest >> 12 & 15));
+        uint32_t q =
+            (uint32_t)((((uint64_t)x * s.inverse >> 32) + x) >> (s.rest >> 12 & 15));
         state[i & mask] = x + (s.rest & (MLR_RANS_SCALE - 1)) + q * (MLR_RANS_SCALE - freq);
         lacking |= s.rest;
     }

@@ -8,6 +8,7 @@
 void mlr_rans_symbols(mlr_rans_symbol *s, const uint16_t *freq, unsigned tokens);
 
 /* The reference of mlr_rans_encode_fn. */
-size_t mlr_rans_encode(const mlr_rans_job *j, uint16_t *words, uint32_t state[MLR_RANS_LANES]);
+size_t mlr_rans_encode(const mlr_rans_job *j, uint16_t *words,
+                       uint32_t state[MLR_RANS_LANES]);
 
 #endif

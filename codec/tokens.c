@@ -17,7 +17,8 @@ static inline void tokens_of(const mlr_tokens_job *j, unsigned bytes)
 {
     unsigned fine = mlr_token_fine(bytes);
     for (size_t i = 0; i < j->n; i++) {
-        uint64_t is = mlr_to_ordered(j->now, mlr_number_load(j->new_bytes + i * bytes, bytes));
+        uint64_t is =
+            mlr_to_ordered(j->now, mlr_number_load(j->new_bytes + i * bytes, bytes));
         uint64_t d = is - mlr_number_load(j->expected + i * bytes, bytes);
         uint64_t turn = 0 - (uint64_t)(j->context[i] >> 7);
         uint64_t z = mlr_zigzag(j->now, ((d ^ turn) - turn) & j->now->mask);
@@ -29,7 +30,8 @@ static inline void tokens_of(const mlr_tokens_job *j, unsigned bytes)
     }
 }
 
-/* Zigzag values of 16-bit elements, and tokens where the value is one; a loop for vectors. */
+/* Zigzag values of 16-bit elements, and tokens where the value is one; a loop for vectors.
+ */
 static void values_of_16(const mlr_tokens_job *j, uint16_t *restrict z)
 {
     const uint8_t *restrict is = j->new_bytes;
@@ -42,7 +44,8 @@ static void values_of_16(const mlr_tokens_job *j, uint16_t *restrict z)
     for (size_t i = 0; i < n; i++) {
         uint16_t x = mlr_load16(is + 2 * i);
         uint16_t negative = (uint16_t)(0 - (x >> 15));
-        uint16_t d = (uint16_t)((x ^ ((negative & flip) | sign)) - mlr_load16(expected + 2 * i));
+        uint16_t d =
+            (uint16_t)((x ^ ((negative & flip) | sign)) - mlr_load16(expected + 2 * i));
         uint16_t turn = (uint16_t)(0 - (context[i] >> 7));
         d = (uint16_t)((d ^ turn) - turn);
         z[i] = (uint16_t)((d << 1) ^ (0 - (d >> 15)));

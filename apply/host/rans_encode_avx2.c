@@ -54,8 +54,8 @@ static inline void put_words(__m256i x, __m256i full, uint16_t **at)
     __m256i pick = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)chosen));
     __m256i low = _mm256_and_si256(x, _mm256_set1_epi32(0xffff));
     __m256i words = _mm256_permutevar8x32_epi32(low, pick);
-    __m128i packed = _mm_packus_epi32(_mm256_castsi256_si128(words),
-                                      _mm256_extracti128_si256(words, 1));
+    __m128i packed =
+        _mm_packus_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128((__m128i *)(void *)(*at - 8), packed);
     *at -= count;
 }
