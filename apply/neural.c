@@ -321,6 +321,9 @@ void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head 
                       .rows = h->rows};
     (void)mlr_number_of(r->dtype, &m->now);
     (void)mlr_number_of(r->old_dtype, &m->was);
+    for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
+        m->map[i] = (uint8_t)i; /* until tables say otherwise */
+    }
     set_fixed_point(m);
 }
 

@@ -243,9 +243,6 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     mlr_buf_init(&factors, e->alloc);
     status = try_factors(e, v, cost, p, s, &factors, err);
     if (status == MLR_OK && (p->model.form & MLR_NEURAL_SPARSE) != 0) {
-        for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
-            p->model.map[i] = (uint8_t)i;
-        }
         write_head(p, NULL, &factors, model);
     } else if (status == MLR_OK) {
         status = write_tables(e, s, p, &factors, model, err);

@@ -123,14 +123,10 @@ mlr_status mlr_neural_sweep(const mlr_encoding *e, const mlr_view *v,
 {
     const mlr_record *r = v->record;
     size_t wide = model->now.bytes;
-    mlr_neural trial = *model;
     sweep_memory m = {0};
     if (!take_memory(e, r, r->block_new / wide + 1, &m)) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
                         "memory for studying a tensor");
-    }
-    for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
-        trial.map[i] = (uint8_t)i;
     }
     memset(out, 0, sizeof *out);
     out->counts.classes = model->classes;
@@ -149,7 +145,7 @@ mlr_status mlr_neural_sweep(const mlr_encoding *e, const mlr_view *v,
         if (s != MLR_OK) {
             break;
         }
-        mlr_block_tokens t = {.model = &trial,
+        mlr_block_tokens t = {.model = model,
                               .kernels = mlr_neural_kernels_of(e->kernels),
                               .new_bytes = m.new_bytes,
                               .old = m.old,

@@ -27,7 +27,8 @@ typedef struct mlr_sweep {
     uint64_t raw_bits, elements;
 } mlr_sweep;
 
-/* Reads every `stride`-th block and counts what `model` leaves to code; its map is ignored.
+/* Reads every `stride`-th block and counts what `model` leaves to code; its map must be
+   the one mlr_neural_shape() made.
  */
 mlr_status mlr_neural_sweep(const mlr_encoding *e, const mlr_view *v,
                             const mlr_neural *model, unsigned stride, mlr_sweep *out,
