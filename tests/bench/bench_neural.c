@@ -283,6 +283,7 @@ static bool run_pair(const char *old_path, const char *new_path, unsigned id, in
     mlr_heap heap;
     mlr_heap_init(&heap);
     mlr_encoding e = {.level = level,
+                      .search = level > 3,
                       .kernels = getenv("SCALAR") != NULL ? &mlr_kernels_scalar
                                                           : mlr_host_kernels(),
                       .alloc = &heap.alloc};

@@ -88,7 +88,8 @@ static strat_case pair_of(const mlr_dtype *t, const uint8_t *old, const uint8_t 
                         .old = old,
                         .n = n,
                         .old_n = n,
-                        .e.level = 6};
+                        .e.level = 6,
+                        .e.search = true};
 }
 
 static void gives_back_every_length_of_every_type(void **state)
