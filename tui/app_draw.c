@@ -256,10 +256,7 @@ mlr_status mlr_app_screenshot(mlr_app *app, const char *path, mlr_err *err)
 {
     mlr_grid g;
     mlr_grid_init(&g, app->alloc, &app->glyphs);
-    bool asking = app->question.open;
-    app->question.open = false;
     mlr_app_draw(app, &g);
-    app->question.open = asking;
     mlr_status s = mlr_screenshot_write(&g, &app->theme, app->depth, path, err);
     mlr_grid_release(&g);
     return s;

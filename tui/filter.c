@@ -132,7 +132,7 @@ static bool read_word(reader *r, size_t from, size_t n)
             return r->why == NULL;
         }
     }
-    return wrong(r, from, "a field such as chg, size, name, or a kind such as changed");
+    return wrong(r, from, "a field such as chg, or a kind such as same");
 }
 
 static int read_compare(reader *r)
@@ -207,9 +207,7 @@ static bool read_term(reader *r)
             return r->why == NULL && read_value(r, t, fields[i].kind);
         }
     }
-    return wrong(r, from,
-                 "a field: chg cos ent size out ratio err level name dtype "
-                 "strategy dict by kind");
+    return wrong(r, from, "a field such as chg, size or name");
 }
 
 static bool read_or(reader *r);

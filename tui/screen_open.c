@@ -143,17 +143,16 @@ static void draw_entry(const opener *o, mlr_view v, int row, size_t i)
 static void draw_chosen(const opener *o, mlr_view v)
 {
     char text[1024];
-    int at = mlr_put(v, 0, 1, MLR_ROLE_INPUT_LABEL, "old ");
+    int at = mlr_put(v, 0, 1, MLR_ROLE_INPUT_LABEL, "Old  ");
     if (o->old_path[0] == '\0') {
-        mlr_put(v, 0, at, MLR_ROLE_DIM,
-                "choose the old model with Enter, then the new one");
+        mlr_put(v, 0, at, MLR_ROLE_DIM, "choose with Enter; the new model follows");
         return;
     }
     const char *leaf = mlr_path_leaf(o->old_path);
     mlr_elide_middle(text, sizeof text, leaf, strlen(leaf), v.cols - 34);
     at = mlr_put(v, 0, at, MLR_ROLE_STRONG, text);
-    at = mlr_put(v, 0, at + 2, MLR_ROLE_INPUT_LABEL, "new ");
-    mlr_put(v, 0, at, MLR_ROLE_DIM, "choose with Enter; Esc starts over");
+    at = mlr_put(v, 0, at + 2, MLR_ROLE_INPUT_LABEL, "New  ");
+    mlr_put(v, 0, at, MLR_ROLE_DIM, "choose with Enter");
 }
 
 static void draw_heading(mlr_view v, int row, const char *label, const char *text)

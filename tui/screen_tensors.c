@@ -18,6 +18,7 @@ typedef struct tensors {
     char filter[MLR_PROMPT_BYTES];
     size_t search_from; /* where the cursor stood when the search began */
     int64_t anchor;     /* entry where a range of marks began */
+    bool follow;        /* the cursor stays on its row when the order changes */
 } tensors;
 
 static mlr_status open_tensors(mlr_app *app, void **state, mlr_err *err)
@@ -29,6 +30,7 @@ static mlr_status open_tensors(mlr_app *app, void **state, mlr_err *err)
     memset(t, 0, sizeof *t);
     mlr_rows_view_init(&t->view, app->alloc);
     t->anchor = NO_ANCHOR;
+    t->follow = true;
     *state = t;
     return MLR_OK;
 }
@@ -73,6 +75,10 @@ static void refresh(mlr_app *app, tensors *t)
         mlr_app_say_err(app, &err);
         return;
     }
+    keep = keep && t->follow;
+    t->follow = true; /* facts that arrive later move rows, not the reader */
+    t->table.cursor = 0;
+    t->table.top = keep ? t->table.top : 0;
     for (size_t i = 0; keep && i < t->view.count; i++) {
         if (t->view.entry[i] == entry) {
             t->table.cursor = i;
@@ -249,6 +255,7 @@ static void sort_by(tensors *t, mlr_sort s)
     t->view.reverse = s == t->view.sort ? !t->view.reverse : starts_reversed(s);
     t->view.sort = s;
     t->view.stale = true;
+    t->follow = false;
 }
 
 static bool click(mlr_app *app, void *state, int row, int col)
@@ -382,8 +389,7 @@ static bool act(mlr_app *app, void *state, mlr_action action)
         ask_sort(app, t);
         return true;
     case MLR_DO_SORT_REVERSE:
-        t->view.reverse = !t->view.reverse;
-        t->view.stale = true;
+        sort_by(t, t->view.sort);
         return true;
     case MLR_DO_GROUP:
         ask_group(app, t);

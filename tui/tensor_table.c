@@ -167,6 +167,17 @@ static void put_shape(const slot *s, const mlr_row *r)
     put_slot(s, quiet(r), mlr_elide_middle(fit, sizeof fit, text, strlen(text), s->width));
 }
 
+/* Bytes of a shortened name up to its layer. */
+static size_t quiet_bytes(const char *text)
+{
+    static const char ellipsis[] = "…";
+    size_t n = sizeof ellipsis - 1;
+    if (strncmp(text, ellipsis, n) == 0) {
+        return n + strspn(text + n, "0123456789");
+    }
+    return mlr_module_bytes((mlr_str){text, strlen(text)});
+}
+
 /* The part up to the layer is quieter than what tells tensors of one layer apart. */
 static void put_name(const slot *s, const mlr_row *r, const char *search)
 {
@@ -177,7 +188,7 @@ static void put_name(const slot *s, const mlr_row *r, const char *search)
     size_t n = r->name.n < 256 ? r->name.n : 256;
     mlr_elide_name(text, sizeof text, r->name.p, n, s->width);
     put_slot(s, role, text);
-    size_t module = mlr_module_bytes((mlr_str){text, strlen(text)});
+    size_t module = quiet_bytes(text);
     if (!r->marked && module > 0 && module + 1 < strlen(text)) {
         int quiet = mlr_text_width(text, module) + 1;
         mlr_paint(s->v, s->row, s->x, quiet < s->width ? quiet : s->width,
@@ -221,6 +232,10 @@ static void put_choice(const slot *s, int column, const mlr_row *r)
         put_slot(s, r->lossy ? MLR_ROLE_LOSSY : quiet(r), text);
         break;
     case C_BY:
+        if (r->by == MLR_BY_NOBODY && r->strategy == NULL) {
+            put_unknown(s);
+            return;
+        }
         put_slot(s, by_roles[r->by], decider(text, sizeof text, r));
         break;
     case C_LEVEL:
