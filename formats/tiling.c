@@ -35,11 +35,11 @@ typedef enum gather_what { WITH_DATA_ONLY, EMPTY_TOO } gather_what;
 static mlr_status gather(const mlr_builder *b, size_t from, gather_what what, placement *p,
                          mlr_err *err)
 {
+    static const char rule[] = "memory for sorting tensors";
     size_t n = b->tensors.count - from;
     mlr_place *at = mlr_pool_take(b->scratch, n * sizeof *at);
-    mlr_place *spare = mlr_pool_take(b->scratch, n * sizeof *spare);
-    if (at == NULL || spare == NULL) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for sorting tensors");
+    if (at == NULL) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, rule);
     }
     p->count = 0;
     for (size_t i = from; i < b->tensors.count; i++) {
@@ -49,8 +49,8 @@ static mlr_status gather(const mlr_builder *b, size_t from, gather_what what, pl
             at[p->count++] = (mlr_place){t->data.off, t->member, rank};
         }
     }
-    p->at = mlr_place_sort(at, spare, p->count);
-    return MLR_OK;
+    p->at = mlr_place_sort(at, p->count, b->scratch);
+    return p->at != NULL ? MLR_OK : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, rule);
 }
 
 /* Of two tensors that overlap, the one defined later is at fault. */
