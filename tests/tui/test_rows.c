@@ -18,7 +18,7 @@ static void pairs_by_key_and_lists_what_went_last(void **state)
 {
     (void)state;
     sample_pair p;
-    mlr_rows r;
+    mlr_ui_rows r;
     mlr_err err = {0};
     mlr_heap_init(&heap);
     sample_pair_make(&p, 2, true, &heap.alloc);
@@ -44,7 +44,7 @@ static void failing_memory_leaves_nothing_behind(void **state)
     sample_pair_make(&p, 2, false, &heap.alloc);
     size_t before = heap.used;
     for (size_t k = 1; k <= 4; k++) {
-        mlr_rows r;
+        mlr_ui_rows r;
         heap.fail_at = heap.takes + k;
         assert_int_equal(mlr_rows_build(&r, &p.old_model, &p.new_model, &heap.alloc, NULL),
                          MLR_E_NO_MEMORY);
@@ -57,9 +57,9 @@ static void totals_are_as_sure_as_their_parts(void **state)
 {
     (void)state;
     mlr_totals t = mlr_totals_none();
-    mlr_row a = {.bytes = 1000, .out = mlr_known(100), .kind = MLR_ROW_CHANGED};
-    mlr_row b = {.bytes = 1000, .out = mlr_estimated(300, 0.1), .kind = MLR_ROW_CHANGED};
-    mlr_row c = {.bytes = 10};
+    mlr_ui_row a = {.bytes = 1000, .out = mlr_known(100), .kind = MLR_ROW_CHANGED};
+    mlr_ui_row b = {.bytes = 1000, .out = mlr_estimated(300, 0.1), .kind = MLR_ROW_CHANGED};
+    mlr_ui_row c = {.bytes = 10};
     mlr_totals_add(&t, &a);
     assert_int_equal(t.out.state, MLR_FACT_KNOWN);
     mlr_totals_add(&t, &b);
@@ -90,7 +90,7 @@ static void names_sort_by_number_and_the_rest_stays_in_order(void **state)
     static const char *const names[6] = {"l.10.w", "l.9.w", "l.9.b", "l.09.w", "a", "l.9"};
     static const uint32_t want[6] = {4, 5, 2, 1, 3, 0};
     mlr_model m = {.tensors = t, .tensor_count = 6};
-    mlr_rows r;
+    mlr_ui_rows r;
     mlr_rows_view v;
     mlr_heap_init(&heap);
     for (int i = 0; i < 6; i++) {
@@ -119,7 +119,7 @@ static void groups_hold_every_row_once(void **state)
 {
     (void)state;
     sample_pair p;
-    mlr_rows r;
+    mlr_ui_rows r;
     mlr_rows_view v;
     mlr_heap_init(&heap);
     sample_pair_make(&p, 5000, false, &heap.alloc); /* more modules than groups */

@@ -55,7 +55,7 @@ static void prompt_recalls_lines_and_gives_the_draft_back(void **state)
     type(&p, "<Down><Down>");
     assert_string_equal(p.text, "dr");
     for (int i = 0; i < 40; i++) {
-        char line[8];
+        char line[16];
         snprintf(line, sizeof line, "%d", i);
         mlr_prompt_begin(&p, line, &h);
         type(&p, "<Enter>");
@@ -79,7 +79,7 @@ static void prompt_never_outgrows_its_room(void **state)
 static void table_keeps_its_cursor_on_the_page(void **state)
 {
     (void)state;
-    mlr_table t = {0};
+    mlr_ui_table t = {0};
     mlr_table_arrange(&t, 100, 10);
     assert_true(mlr_table_act(&t, MLR_DO_BOTTOM));
     assert_int_equal(t.cursor, 99);
@@ -101,10 +101,10 @@ static void table_keeps_its_cursor_on_the_page(void **state)
 static void columns_go_by_priority_and_share_what_is_left(void **state)
 {
     (void)state;
-    static const mlr_column c[4] = {{"a", 5, 9, 0, 1, false},
-                                    {"b", 4, 4, 2, 0, false},
-                                    {"c", 4, 6, 1, 2, false},
-                                    {"d", 3, 3, 0, 0, false}};
+    static const mlr_ui_column c[4] = {{"a", 5, 9, 0, 1, false},
+                                       {"b", 4, 4, 2, 0, false},
+                                       {"c", 4, 6, 1, 2, false},
+                                       {"d", 3, 3, 0, 0, false}};
     mlr_columns_at at;
     mlr_table_layout(c, 4, 19, &at); /* 5+4+4+3 and three blanks */
     assert_int_equal(at.x[3], 16);
