@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apply/base/cursor.h"
+
 typedef struct frame {
     mlr_onnx_kind kind;
     uint64_t pos, end;
@@ -519,7 +521,6 @@ static mlr_status parse(mlr_parse *p, mlr_err *err)
     k->o.p = p;
     k->o.err = err;
     k->o.walk = (mlr_walk){.window = p->window, .end = p->size, .err = err};
-    mlr_strmap_init(&k->o.values, p->scratch);
     mlr_unique_init(&k->o.unique, p);
     mlr_strmap_init(&k->o.ops, p->scratch);
     mlr_pb_field all = {.bytes = {.len = p->size}};
@@ -535,24 +536,52 @@ static mlr_status parse(mlr_parse *p, mlr_err *err)
     return err->status;
 }
 
+/* A field that a model can have, from the head of a file; `value` is also a length. */
+static bool probe_field(mlr_cursor *c, uint64_t size, mlr_pb_field *f)
+{
+    const char *model = wires[MLR_ONNX_MODEL], *rule = "field of a model";
+    if (mlr_cur_left(c) == 0) {
+        return false;
+    }
+    uint64_t tag = mlr_cur_varint(c, rule);
+    f->value = mlr_cur_varint(c, rule);
+    f->number = (uint32_t)(tag >> 3 & UINT32_MAX);
+    f->wire = tag & 7;
+    if (!mlr_cur_ok(c) || f->number >= strlen(model) ||
+        model[f->number] != (f->wire == MLR_PB_BYTES ? 'b' : 'v')) {
+        return false;
+    }
+    if (f->wire != MLR_PB_BYTES) {
+        return f->wire == MLR_PB_VARINT;
+    }
+    size_t left = mlr_cur_left(c);
+    bool fits = f->value <= size - c->pos;
+    mlr_cur_take(c, f->value < left ? (size_t)f->value : left, rule);
+    return fits;
+}
+
 /*
- * There is no magic number. Writers put the IR version first, which is small; any other
- * field of the model that fits into the file is a faint hint. The parse decides.
+ * There is no magic number. Writers put the fields in the order of their numbers, so the IR
+ * version comes first, and it is small. Otherwise it must be among the first fields, which
+ * must be those of a model. The parse decides.
  */
 static int probe(const uint8_t *head, size_t n, uint64_t size)
 {
-    enum { IR_VERSION_TAG = 0x08, HIGHEST_IR_VERSION = 63, LIKELY = 50, POSSIBLE = 10 };
-    static const uint8_t next_tags[] = {0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72};
-    if (n < 2) {
-        return 0;
+    enum { LIKELY = 50, POSSIBLE = 10 };
+    mlr_err err = {0};
+    mlr_cursor c = {.base = head, .size = n, .err = &err};
+    mlr_pb_field f;
+    bool first = true;
+    while (probe_field(&c, size, &f)) {
+        if (f.number == 1) {
+            bool small = f.value >= 1 && f.value <= 63;
+            bool more = mlr_cur_left(&c) > 0;
+            bool goes_on = more && probe_field(&c, size, &f);
+            return !small || (more && !goes_on) ? 0 : first && more ? LIKELY : POSSIBLE;
+        }
+        first = false;
     }
-    if (head[0] == IR_VERSION_TAG && head[1] >= 1 && head[1] <= HIGHEST_IR_VERSION) {
-        return n > 2 && memchr(next_tags, head[2], sizeof next_tags) != NULL ? LIKELY
-                                                                             : POSSIBLE;
-    }
-    bool message = memchr(next_tags, head[0], sizeof next_tags) != NULL && head[0] != 0x28;
-    bool short_one = head[1] < 0x80 && (uint64_t)head[1] + 2 < size;
-    return message && (short_one || head[0] == 0x3a) ? POSSIBLE : 0;
+    return 0;
 }
 
 const mlr_format mlr_format_onnx = {.name = "onnx",

@@ -40,11 +40,19 @@ typedef struct mlr_onnx_node {
     mlr_region content;
 } mlr_onnx_node;
 
+/* A tensor that nodes may name. The name stays in the file until somebody asks for it. */
+typedef struct mlr_onnx_value {
+    struct mlr_onnx_value *next;
+    mlr_region name;
+    uint32_t scope;  /* id */
+    uint32_t tensor; /* index in the builder */
+} mlr_onnx_value;
+
 typedef struct mlr_onnx {
     mlr_parse *p;
     mlr_walk walk; /* of the whole file */
     mlr_err *err;
-    mlr_strmap values; /* scope id and value name: index of its tensor */
+    struct mlr_onnx_value *values; /* newest first */
     mlr_unique unique;
     mlr_strmap ops;            /* operator: how often it is used */
     char path[MLR_MAX_NAME];   /* identity key of where the walk is */
@@ -93,8 +101,5 @@ mlr_status mlr_onnx_quant_node(mlr_onnx *o, const mlr_onnx_scope *scope,
 
 /* When all tensors are known: joins the remembered nodes with them. */
 mlr_status mlr_onnx_quant_join(mlr_onnx *o);
-
-/* Key of `values`: writes 4 + n bytes to `to`. */
-mlr_str mlr_onnx_value_key(char *to, uint32_t scope, const char *name, size_t n);
 
 #endif

@@ -74,11 +74,12 @@ static uint32_t payload_of(mlr_tfl *f, const mlr_fb_table *t)
 {
     uint32_t index = mlr_fb_u32(&f->fb, t, BUFFER, 0);
     uint32_t id = mlr_fb_u32(&f->fb, t, EXTERNAL_BUFFER, 0);
-    if (index >= f->buffers && (index > 0 || f->buffers > 0)) {
+    if (index >= f->buffers && index > 0) {
         fail(f, t->at, "buffer index below the number of buffers");
         return UINT32_MAX;
     }
-    bool inside = index < f->buffers && f->buffer[index].bytes.len > 0;
+    /* Buffer 0 stands for none, whatever it holds. */
+    bool inside = index > 0 && f->buffer[index].bytes.len > 0;
     if (id == 0) {
         return inside ? index : UINT32_MAX;
     }

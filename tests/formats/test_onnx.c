@@ -478,8 +478,14 @@ static void probes_by_the_first_fields(void **state)
     } rows[] = {
         {"08 08 12{'maker'}", true, true},
         {"08 07 3a{}", true, true},
-        {"08 08 00", false, true},
-        {"3a{ 0a{} }", false, true},
+        {"08 08 3a !900 0a 05", true, true},   /* a graph longer than the head */
+        {"08 08 3a !996 0a 05", false, false}, /* and longer than the file */
+        {"08 08", false, true},
+        {"08 08 00", false, false},
+        {"12{'maker'} 08 08", false, true}, /* in another order */
+        {"3a{ 0a{} }", false, false},       /* no version in sight */
+        {"'Build it like this.'", false, false},
+        {"'2 files'", false, false},
         {"08 7f 12", false, false},
         {"08 00 00 00", false, false},
         {"'GGUF'", false, false},
