@@ -114,6 +114,7 @@ static bool same_meta(const void *table, uint32_t row, mlr_str key)
 
 void mlr_builder_undo_file(mlr_builder *b)
 {
+    b->proven.at = NULL;
     while (b->tensors.count > b->file_tensors) {
         mlr_str key = row_at(b, b->tensors.count - 1)->tensor.key;
         mlr_key_remove_last(&b->keys, mlr_key_tag(&b->keys, key));
