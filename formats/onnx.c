@@ -169,8 +169,6 @@ static void enter_graph(walker *k, const mlr_pb_field *f, size_t path_n,
     if (n != NULL) {
         *scope = (mlr_onnx_scope){.outer = outer, .id = k->o.scopes++};
         n->scope = scope;
-        n->value = (mlr_region){0};
-        n->constant = false;
     }
 }
 

@@ -426,6 +426,16 @@ static void resolves_names_in_the_graphs_around(void **state)
         is_quantized(G(DQ("") Q "0a{ 12{'i'} 22{'If'} 2a{ 0a{'b'} 32{" S "} } }")));
 }
 
+static void takes_the_first_of_two_values_with_one_name(void **state)
+{
+    (void)state;
+    onnx_case c;
+    begin(&c, G(DQ("") Q S TENSOR("s", "08 01", "01", "4")));
+    assert_int_equal(parse_mem_tensor(&c.p, "init:q")->quant->scale.bytes.off,
+                     parse_mem_tensor(&c.p, "init:s")->data.off);
+    end(&c);
+}
+
 static void takes_scales_from_constants_and_varints_of_one_byte(void **state)
 {
     (void)state;
@@ -522,6 +532,7 @@ int main(void)
         cmocka_unit_test(knows_the_operators_that_quantize),
         cmocka_unit_test(claims_no_quantization_it_cannot_see),
         cmocka_unit_test(resolves_names_in_the_graphs_around),
+        cmocka_unit_test(takes_the_first_of_two_values_with_one_name),
         cmocka_unit_test(takes_scales_from_constants_and_varints_of_one_byte),
         cmocka_unit_test(tells_what_the_model_says_about_itself),
         cmocka_unit_test(probes_by_the_first_fields),

@@ -392,6 +392,7 @@ int main(void)
         cmocka_unit_test(keeps_a_buffer_as_bytes_where_its_tensors_disagree),
         cmocka_unit_test(keeps_sparse_tensors_as_bytes),
         cmocka_unit_test(lists_buffers_that_nothing_uses),
+        cmocka_unit_test(gives_nobody_what_stands_in_buffer_0),
         cmocka_unit_test(names_tensors_without_a_name_after_their_buffer),
         cmocka_unit_test(names_subgraphs_without_a_name_by_their_place),
         cmocka_unit_test(numbers_keys_that_repeat),
