@@ -128,9 +128,10 @@ static void q4_k(const uint8_t *b, double *out)
     for (unsigned k = 0; k < 8; k++) {
         unsigned scale, min;
         scale_min(b + 4, k, &scale, &min);
+        double step = d * scale, offset = dmin * min;
         for (unsigned l = 0; l < 32; l++) {
             unsigned q = b[16 + 32 * (k / 2) + l] >> (4 * (k % 2)) & 15u;
-            out[32 * k + l] = d * scale * q - dmin * min;
+            out[32 * k + l] = step * q - offset;
         }
     }
 }
@@ -141,10 +142,11 @@ static void q5_k(const uint8_t *b, double *out)
     for (unsigned k = 0; k < 8; k++) {
         unsigned scale, min;
         scale_min(b + 4, k, &scale, &min);
+        double step = d * scale, offset = dmin * min;
         for (unsigned l = 0; l < 32; l++) {
             unsigned q = b[48 + 32 * (k / 2) + l] >> (4 * (k % 2)) & 15u;
             q |= (b[16 + l] >> k & 1u) << 4;
-            out[32 * k + l] = d * scale * q - dmin * min;
+            out[32 * k + l] = step * q - offset;
         }
     }
 }

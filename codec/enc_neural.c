@@ -177,7 +177,7 @@ static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t
                               mlr_neural_plan *p, mlr_sweep *s, mlr_buf *out, mlr_err *err)
 {
     mlr_factors f;
-    if (e->quick || e->max_state != 0 || cost >> 19 < 1024) {
+    if (e->quick || !e->search || e->max_state != 0 || cost >> 19 < 1024) {
         return MLR_OK;
     }
     mlr_status status = mlr_lowrank_search(e, v, &p->model, &f, err);

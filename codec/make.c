@@ -53,7 +53,10 @@ static mlr_status no_memory(maker *k)
 
 static mlr_encoding encoding_for(const maker *k, const mlr_choice *c, const mlr_exec *exec)
 {
+    enum { SEARCH_LEVEL = 10 };
     mlr_encoding e = {.level = c->level,
+                      .search = c->strategy == MLR_NEURAL || c->level >= SEARCH_LEVEL ||
+                                c->strategy == MLR_STRATEGY_neural,
                       .kernels = k->kernels,
                       .alloc = k->o->alloc,
                       .exec = exec,

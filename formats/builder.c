@@ -173,6 +173,17 @@ static mlr_status check_spec(const mlr_builder *b, const mlr_tensor_spec *t,
     return MLR_OK;
 }
 
+/* Books text that is to be copied; false with the error recorded. */
+static bool book_text(mlr_builder *b, uint64_t n, uint64_t at, mlr_err *err)
+{
+    b->text_bytes += n; /* lengths of what is in memory: cannot wrap */
+    if (b->text_bytes > MLR_MAX_TEXT) {
+        mlr_fail_limit(err, at, "bytes of names and texts", b->text_bytes, MLR_MAX_TEXT);
+        return false;
+    }
+    return true;
+}
+
 static bool copy_str(mlr_str *to, mlr_str from, mlr_pool *pool)
 {
     to->p = mlr_pool_copy(pool, from.p, from.n);
@@ -256,6 +267,9 @@ mlr_status mlr_builder_tensor(mlr_builder *b, const mlr_tensor_spec *spec, mlr_e
         mlr_err_about(err, spec->name.p, spec->name.n);
         return status;
     }
+    if (!book_text(b, (uint64_t)spec->name.n + spec->key.n, spec->defined_at, err)) {
+        return err->status;
+    }
     if (!copy_spec(&t, spec, b->pool)) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, no_memory);
     }
@@ -299,6 +313,9 @@ mlr_status mlr_builder_meta(mlr_builder *b, const mlr_meta *m, mlr_err *err)
     }
     mlr_meta copy = *m;
     mlr_meta *row = NULL;
+    if (!book_text(b, (uint64_t)m->key.n + m->text.n, m->bytes.off, err)) {
+        return err->status;
+    }
     if (copy_str(&copy.key, m->key, b->pool) && copy_str(&copy.text, m->text, b->pool)) {
         row = mlr_rows_add(&b->metas, b->scratch);
     }

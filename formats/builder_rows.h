@@ -41,6 +41,7 @@ struct mlr_builder {
     size_t file_tensors, file_metas, file_members;
     uint32_t file; /* its member */
     bool out_of_memory;
+    uint64_t text_bytes; /* of names, keys and texts, so that a vast file stays cheap */
 };
 
 /* Proves that tensors [from, count) do not partly overlap each other, and ties equal ones.
