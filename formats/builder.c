@@ -88,14 +88,26 @@ void mlr_builder_begin_file(mlr_builder *b, uint32_t member)
     b->file_metas = b->metas.count;
 }
 
-mlr_status mlr_builder_settle(mlr_builder *b, mlr_err *err)
-{
-    return mlr_tiling_prove(b, b->file_tensors, err);
-}
-
 static mlr_tensor_row *row_at(const mlr_builder *b, size_t i)
 {
     return mlr_rows_at(&b->tensors, i);
+}
+
+/* Whether the file has data in a file that another one may have data in as well. */
+static bool shares_data(const mlr_builder *b)
+{
+    for (size_t i = b->file_tensors; i < b->tensors.count; i++) {
+        uint32_t member = row_at(b, i)->tensor.member;
+        if (member != b->file && member < b->file_members) {
+            return true;
+        }
+    }
+    return false;
+}
+
+mlr_status mlr_builder_settle(mlr_builder *b, mlr_err *err)
+{
+    return mlr_tiling_prove(b, shares_data(b) ? 0 : b->file_tensors, err);
 }
 
 /* What tells metadata of different files apart is that their rows come later. */
