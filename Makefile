@@ -80,8 +80,8 @@ endif
 ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto
 endif
-# The one file whose loops live from vectors, whatever the mode.
-$(B)/codec/lowrank_ops.o: ISA := -O3
+# Loops that live from vectors, whatever the mode.
+$(B)/codec/lowrank_ops.o $(B)/codec/tokens.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags | deps-present
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D)

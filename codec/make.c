@@ -590,8 +590,9 @@ static mlr_status finish(maker *k)
     mlr_buf content;
     mlr_buf_init(&content, k->o->alloc);
     mlr_index_finish(&k->index, k->plan, &content, k->err);
-    bool pays = k->o->index == MLR_INDEX_ALWAYS ||
-                (k->o->index == MLR_INDEX_IF_SMALL && content.size <= before / 20);
+    bool pays = k->index.tensors > 0 &&
+                (k->o->index == MLR_INDEX_ALWAYS ||
+                 (k->o->index == MLR_INDEX_IF_SMALL && content.size <= before / 20));
     if (pays && k->err->status == MLR_OK) {
         index_at = before + 1;
         mlr_patch_writer_chunk(&k->writer, MLR_CHUNK_INDEX, &content, NULL, k->err);

@@ -88,14 +88,26 @@ void mlr_builder_begin_file(mlr_builder *b, uint32_t member)
     b->file_metas = b->metas.count;
 }
 
-mlr_status mlr_builder_settle(mlr_builder *b, mlr_err *err)
-{
-    return mlr_tiling_prove(b, b->file_tensors, err);
-}
-
 static mlr_tensor_row *row_at(const mlr_builder *b, size_t i)
 {
     return mlr_rows_at(&b->tensors, i);
+}
+
+/* Whether the file has data in a file that another one may have data in as well. */
+static bool shares_data(const mlr_builder *b)
+{
+    for (size_t i = b->file_tensors; i < b->tensors.count; i++) {
+        uint32_t member = row_at(b, i)->tensor.member;
+        if (member != b->file && member < b->file_members) {
+            return true;
+        }
+    }
+    return false;
+}
+
+mlr_status mlr_builder_settle(mlr_builder *b, mlr_err *err)
+{
+    return mlr_tiling_prove(b, shares_data(b) ? 0 : b->file_tensors, err);
 }
 
 /* What tells metadata of different files apart is that their rows come later. */
@@ -114,6 +126,7 @@ static bool same_meta(const void *table, uint32_t row, mlr_str key)
 
 void mlr_builder_undo_file(mlr_builder *b)
 {
+    b->proven.at = NULL;
     while (b->tensors.count > b->file_tensors) {
         mlr_str key = row_at(b, b->tensors.count - 1)->tensor.key;
         mlr_key_remove_last(&b->keys, mlr_key_tag(&b->keys, key));

@@ -60,7 +60,7 @@ static mlr_glyph_level find_level(const mlr_tui_options *o)
     return plain || !mlr_term_has_blocks() ? MLR_GLYPHS_ASCII : MLR_GLYPHS_BLOCK;
 }
 
-static const char *find_theme(const mlr_tui_options *o, mlr_depth depth)
+static const char *find_theme(const mlr_tui_options *o, mlr_color_depth depth)
 {
     const char *env = getenv("MALLORN_THEME");
     if (o->theme != NULL) {
@@ -92,7 +92,7 @@ static mlr_status begin(mlr_app *app, const mlr_tui_options *o, const places *p,
     return MLR_OK;
 }
 
-static mlr_status set_looks(mlr_app *app, const mlr_tui_options *o, mlr_depth depth,
+static mlr_status set_looks(mlr_app *app, const mlr_tui_options *o, mlr_color_depth depth,
                             mlr_glyph_level level, mlr_err *err)
 {
     app->depth = depth;

@@ -5,11 +5,11 @@
 #ifndef MLR_TUI_APP_CORE_H
 #define MLR_TUI_APP_CORE_H
 
-#include "tui/cells.h"
+#include "tui/grid.h"
 #include "tui/job.h"
 #include "tui/keys.h"
-#include "tui/screen.h"
 #include "tui/model_pair.h"
+#include "tui/screen.h"
 #include "tui/theme.h"
 #include "tui/widget_list.h"
 #include "tui/widget_prompt.h"
@@ -44,12 +44,12 @@ struct mlr_app {
     const mlr_allocator *alloc;
     const char *config_dir, *state_dir; /* borrowed; NULL: none */
     mlr_theme theme;
-    mlr_depth depth;
+    mlr_color_depth depth;
     mlr_glyph_level level;
     mlr_glyphs glyphs;
     int rows, cols;
     uint64_t now_ms; /* set by whoever runs the app: a test's clock stands still */
-    mlr_session session;
+    mlr_ui_session session;
     void *state[MLR_SCREEN_COUNT]; /* NULL: not opened yet */
     mlr_screen_id tab, over;       /* MLR_SCREEN_NONE: nothing lies over the tab */
     mlr_question question;

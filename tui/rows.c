@@ -88,7 +88,7 @@ static bool same_shape(const mlr_tensor *a, const mlr_tensor *b)
            (a->rank == 0 || memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0);
 }
 
-static mlr_row_kind kind_of(const mlr_row *r)
+static mlr_row_kind kind_of(const mlr_ui_row *r)
 {
     if (r->old_tensor == NULL) {
         return MLR_ROW_ADDED;
@@ -99,10 +99,11 @@ static mlr_row_kind kind_of(const mlr_row *r)
     return same_shape(r->old_tensor, r->new_tensor) ? MLR_ROW_UNKNOWN : MLR_ROW_RESHAPED;
 }
 
-static void add_row(mlr_rows *r, const mlr_tensor *old_tensor, const mlr_tensor *new_tensor)
+static void add_row(mlr_ui_rows *r, const mlr_tensor *old_tensor,
+                    const mlr_tensor *new_tensor)
 {
     const mlr_tensor *t = new_tensor == NULL ? old_tensor : new_tensor;
-    mlr_row row = {.old_tensor = old_tensor, .new_tensor = new_tensor, .level = -1};
+    mlr_ui_row row = {.old_tensor = old_tensor, .new_tensor = new_tensor, .level = -1};
     row.name = t->key.n > 0 ? t->key : t->name;
     row.dtype = t->dtype;
     row.bytes = new_tensor == NULL ? 0 : new_tensor->data.len;
@@ -116,7 +117,7 @@ static void add_row(mlr_rows *r, const mlr_tensor *old_tensor, const mlr_tensor 
     r->row[r->count++] = row;
 }
 
-static void fill(mlr_rows *r, const mlr_model *new_model, by_key *k)
+static void fill(mlr_ui_rows *r, const mlr_model *new_model, by_key *k)
 {
     for (size_t i = 0; i < new_model->tensor_count; i++) {
         const mlr_tensor *t = &new_model->tensors[i];
@@ -129,12 +130,12 @@ static void fill(mlr_rows *r, const mlr_model *new_model, by_key *k)
     }
 }
 
-mlr_status mlr_rows_build(mlr_rows *r, const mlr_model *old_model,
+mlr_status mlr_rows_build(mlr_ui_rows *r, const mlr_model *old_model,
                           const mlr_model *new_model, const mlr_allocator *alloc,
                           mlr_err *err)
 {
     by_key k;
-    *r = (mlr_rows){.alloc = alloc, .generation = 1};
+    *r = (mlr_ui_rows){.alloc = alloc, .generation = 1};
     bool ok = index_model(&k, old_model, alloc);
     size_t old_count = old_model == NULL ? 0 : old_model->tensor_count;
     size_t room = new_model->tensor_count + old_count;
@@ -142,7 +143,7 @@ mlr_status mlr_rows_build(mlr_rows *r, const mlr_model *old_model,
     if (r->row != NULL) {
         fill(r, new_model, &k);
         /* The table keeps its exact size, so that release knows it. */
-        mlr_row *exact = mlr_take(alloc, (r->count + 1) * sizeof *exact);
+        mlr_ui_row *exact = mlr_take(alloc, (r->count + 1) * sizeof *exact);
         if (exact != NULL) {
             memcpy(exact, r->row, r->count * sizeof *exact);
         }
@@ -152,26 +153,26 @@ mlr_status mlr_rows_build(mlr_rows *r, const mlr_model *old_model,
     mlr_give(alloc, k.slots, k.room * sizeof *k.slots);
     mlr_give(alloc, k.paired, old_count + 1);
     if (r->row == NULL) {
-        *r = (mlr_rows){0};
+        *r = (mlr_ui_rows){0};
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the tensor table");
     }
     return MLR_OK;
 }
 
-void mlr_rows_release(mlr_rows *r)
+void mlr_rows_release(mlr_ui_rows *r)
 {
     if (r->alloc != NULL) {
         mlr_give(r->alloc, r->row, (r->count + 1) * sizeof *r->row);
     }
-    *r = (mlr_rows){0};
+    *r = (mlr_ui_rows){0};
 }
 
-void mlr_rows_touch(mlr_rows *r)
+void mlr_rows_touch(mlr_ui_rows *r)
 {
     r->generation++;
 }
 
-void mlr_rows_mark(mlr_rows *r, size_t i, bool marked)
+void mlr_rows_mark(mlr_ui_rows *r, size_t i, bool marked)
 {
     if (r->row[i].marked != marked) {
         r->row[i].marked = marked;
@@ -179,7 +180,7 @@ void mlr_rows_mark(mlr_rows *r, size_t i, bool marked)
     }
 }
 
-mlr_fact mlr_row_ratio(const mlr_row *row)
+mlr_fact mlr_row_ratio(const mlr_ui_row *row)
 {
     mlr_fact f = row->out;
     if (f.state == MLR_FACT_UNKNOWN || f.value <= 0 || row->bytes == 0) {
@@ -203,7 +204,7 @@ static void add_fact(mlr_fact *sum, const mlr_fact *f)
     sum->state = f->state < sum->state ? f->state : sum->state;
 }
 
-void mlr_totals_add(mlr_totals *t, const mlr_row *row)
+void mlr_totals_add(mlr_totals *t, const mlr_ui_row *row)
 {
     const mlr_tensor *tensor = row->new_tensor != NULL ? row->new_tensor : row->old_tensor;
     t->rows++;
