@@ -4,7 +4,7 @@
 
 #include "analysis/measure_kernels.h"
 #include "analysis/numeric.h"
-#include "analysis/pair_view.h"
+#include "analysis/overlay.h"
 #include "apply/base/mem.h"
 
 enum { RUN = 2048, ROOM = RUN * 8 + 512, SIDES = 2 };

@@ -5,7 +5,7 @@
 #ifndef MLR_ANALYSIS_HINTS_H
 #define MLR_ANALYSIS_HINTS_H
 
-#include "analysis/lowrank.h"
+#include "analysis/rank_energy.h"
 #include "analysis/summary.h"
 
 /* Identifier, name for machines, what the figure is. */

@@ -10,7 +10,7 @@
 #include "analysis/measure.h"
 #include "analysis/measure_kernels.h"
 #include "analysis/measure_tables.h"
-#include "analysis/pair_view.h"
+#include "analysis/overlay.h"
 
 enum {
     MLR_CHUNK = 32768,      /* elements of a task, at most */

@@ -2,8 +2,8 @@
  * How the elements of a pair lie over each other: the part both tensors have, as rows, and
  * where each of its elements stands in either payload.
  */
-#ifndef MLR_ANALYSIS_PAIR_VIEW_H
-#define MLR_ANALYSIS_PAIR_VIEW_H
+#ifndef MLR_ANALYSIS_OVERLAY_H
+#define MLR_ANALYSIS_OVERLAY_H
 
 #include "analysis/measure.h"
 

@@ -1,9 +1,9 @@
-#include "analysis/lowrank.h"
+#include "analysis/rank_energy.h"
 
 #include <math.h>
 
 #include "analysis/numeric.h"
-#include "analysis/pair_view.h"
+#include "analysis/overlay.h"
 #include "apply/base/mem.h"
 
 enum {

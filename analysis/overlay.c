@@ -1,4 +1,4 @@
-#include "analysis/pair_view.h"
+#include "analysis/overlay.h"
 
 #include "analysis/blocks.h"
 #include "analysis/equal.h"
