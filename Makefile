@@ -53,8 +53,15 @@ all: $(B)/mallorn $(B)/libmallorn.a $(B)/libmallorn-apply.a ## build the program
 $(B)/mallorn: $(call obj,tui/main.c) $(B)/libmallorn-ui.a $(B)/libmallorn.a
 $(B)/libmallorn.a: $(call obj,$(lib_src))
 $(B)/libmallorn-apply.a: $(call obj,$(free_src))
-$(B)/libmallorn-ui.a: $(call obj,$(ui_src))
+$(B)/libmallorn-ui.a: $(call obj,$(ui_src)) $(if $(filter 1,$(TUI)),$(B)/gen/theme_data.o)
 $(B)/libmallorn-test.a: $(call obj,$(help_src))
+
+# Every theme is compiled in, so a missing file can never break start-up.
+$(B)/gen/theme_data.c: $(wildcard themes/*.yaml) tests/support/embed.sh $(B)/files
+	$(Q)mkdir -p $(@D) && sh tests/support/embed.sh $(filter %.yaml,$^) > $@
+$(B)/gen/%.o: $(B)/gen/%.c $(B)/flags
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(B)/%.a: $(B)/files
 	@echo "  AR    $@"
@@ -73,8 +80,8 @@ endif
 ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto
 endif
-# The one file whose loops live from vectors, whatever the mode.
-$(B)/codec/lowrank_ops.o: ISA := -O3
+# Loops that live from vectors, whatever the mode.
+$(B)/codec/lowrank_ops.o $(B)/codec/tokens.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags | deps-present
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D)
@@ -82,7 +89,7 @@ $(B)/%.o: %.c $(B)/flags | deps-present
 
 # Rewritten only when their text changes: new flags recompile, a deleted file re-archives.
 $(B)/flags: text = $(CC) $(CPPFLAGS) $(CFLAGS)
-$(B)/files: text = $(lib_src) $(ui_src) $(help_src)
+$(B)/files: text = $(lib_src) $(ui_src) $(help_src) $(wildcard themes/*.yaml)
 $(B)/flags $(B)/files: FORCE | deps-present
 	@mkdir -p $(@D)
 	@echo '$(text)' | cmp -s - $@ || echo '$(text)' > $@
@@ -152,22 +159,40 @@ format: ## rewrite every C file in the project style
 demo: all ## make a model pair and open the program on it
 	$(Q)$(B)/mallorn make-demo --if-missing build/demo
 	$(Q)$(B)/mallorn build/demo/base.bf16.safetensors build/demo/tuned.bf16.safetensors
-docs: $(patsubst docs/man/%,$(B)/docs/%.txt,$(wildcard docs/man/*.[15])) ## check and render the manual pages
+docs: $(B)/share/done $(patsubst docs/man/%,$(B)/docs/%.txt,$(wildcard docs/man/*.[15])) ## make, check and render the manual pages
+	$(Q)mkdir -p $(B)/docs && for m in $(B)/share/man/man1/*.1; do \
+	    groff -ww -mdoc -Tutf8 $$m > $(B)/docs/$${m##*/}.txt || exit 1; done
 $(B)/docs/%.txt: docs/man/%
 	$(Q)mkdir -p $(@D) && groff -ww -mdoc -Tutf8 $< > $@
-install: all ## copy to $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/mallorn/themes
+
+# Manual pages and completions come from the program's own option tables.
+man1        := $(B)/share/man/man1
+completions := bash-completion/completions/mallorn zsh/site-functions/_mallorn fish/vendor_completions.d/mallorn.fish
+$(B)/share/done: $(B)/mallorn
+	$(Q)rm -rf $(@D) && mkdir -p $(man1) $(dir $(completions:%=$(@D)/%))
+	$(Q)$< help --man > $(man1)/mallorn.1
+	$(Q)for c in $$($< help --names); do $< help --man $$c > $(man1)/mallorn-$$c.1 || exit 1; done
+	$(Q)for f in $(completions); do $< help --completion $${f%%[-/]*} > $(@D)/$$f || exit 1; done
+	$(Q)touch $@
+
+share := $(DESTDIR)$(PREFIX)/share
+install: all $(B)/share/done ## copy to $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(share)/mallorn/themes $(share)/man/man1 $(dir $(completions:%=$(share)/%))
 	install -m755 $(B)/mallorn $(DESTDIR)$(PREFIX)/bin
 	install -m644 $(B)/libmallorn.a $(B)/libmallorn-apply.a $(DESTDIR)$(PREFIX)/lib
-	for f in $(wildcard themes/*.yaml); do install -m644 $$f $(DESTDIR)$(PREFIX)/share/mallorn/themes; done
-	for m in $(wildcard docs/man/*.1); do install -Dm644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
-uninstall: ## remove what install copied
+	for f in $(wildcard themes/*.yaml); do install -m644 $$f $(share)/mallorn/themes; done
+	for m in $(man1)/*.1 $(wildcard docs/man/*.1); do install -m644 $$m $(share)/man/man1; done
+	for m in $(wildcard docs/man/*.5); do install -Dm644 $$m $(share)/man/man5/$${m##*/}; done
+	for f in $(completions); do install -m644 $(B)/share/$$f $(share)/$$f; done
+uninstall: $(B)/share/done ## remove what install copied
 	rm -f $(DESTDIR)$(PREFIX)/bin/mallorn $(DESTDIR)$(PREFIX)/lib/libmallorn.a $(DESTDIR)$(PREFIX)/lib/libmallorn-apply.a
-	rm -rf $(DESTDIR)$(PREFIX)/share/mallorn
-	rm -f $(patsubst docs/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard docs/man/*.1))
+	rm -rf $(share)/mallorn
+	for m in $(man1)/*.1; do rm -f $(share)/man/man1/$${m##*/}; done
+	rm -f $(patsubst docs/man/%.1,$(share)/man/man1/%.1,$(wildcard docs/man/*.1)) $(patsubst docs/man/%.5,$(share)/man/man5/%.5,$(wildcard docs/man/*.5))
+	rm -f $(completions:%=$(share)/%)
 clean: ## remove build/
 	rm -rf build
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t16
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)

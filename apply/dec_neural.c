@@ -6,8 +6,10 @@
 #include "apply/neural_kernels.h"
 #include "apply/token.h"
 
-const mlr_neural_kernels mlr_neural_scalar = {
-    .rans = mlr_rans_decode, .dot = mlr_dot, .predict = mlr_predict, .add = mlr_residual_add};
+const mlr_neural_kernels mlr_neural_scalar = {.rans = mlr_rans_decode,
+                                              .dot = mlr_dot,
+                                              .predict = mlr_predict,
+                                              .add = mlr_residual_add};
 
 static mlr_status bad(mlr_err *err, const char *rule)
 {
@@ -131,7 +133,8 @@ static unsigned skips_next(skips *s)
     while (s->left == 0) {
         s->flag ^= 1;
         uint64_t run = mlr_bits_number(&s->bits, s->model[s->flag], 2);
-        s->left = run > UINT32_MAX ? UINT32_MAX : run + 1; /* ends the loop whatever is read */
+        s->left =
+            run > UINT32_MAX ? UINT32_MAX : run + 1; /* ends the loop whatever is read */
     }
     s->left--;
     return s->flag;
@@ -293,7 +296,8 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
     const mlr_neural *n = b->state;
     job j = {.b = b,
              .n = n,
-             .kernels = b->kernels->neural != NULL ? b->kernels->neural : &mlr_neural_scalar,
+             .kernels =
+                 b->kernels->neural != NULL ? b->kernels->neural : &mlr_neural_scalar,
              .elements = b->out_bytes / n->now.bytes};
     size_t rest = b->out_bytes % n->now.bytes;
     if (j.elements > b->old_bytes / n->was.bytes || b->payload_bytes < rest) {

@@ -1,6 +1,6 @@
 /*
- * The model of a neural record: how elements are predicted, how contexts are chosen, and the
- * tables; read from the record's model bytes and shared by all its blocks.
+ * The model of a neural record: how elements are predicted, how contexts are chosen, and
+ * the tables; read from the record's model bytes and shared by all its blocks.
  */
 #ifndef MLR_APPLY_NEURAL_H
 #define MLR_APPLY_NEURAL_H
@@ -44,7 +44,8 @@ typedef struct mlr_neural {
     uint64_t lag; /* elements back to the neighbour whose change is context; 0: none */
     uint8_t map[MLR_NEURAL_RAW]; /* raw context to table */
     mlr_rans_tables tables;
-    /* low rank: the sum of products, shifted, is added in units of 2^unit (see predict.c) */
+    /* low rank: the sum of products, shifted, is added in units of 2^unit (see predict.c)
+     */
     unsigned rank, rank_pairs;
     int shift;
     int k_base, k_most; /* old mantissas are shifted left by exponent - k_base <= k_most */
@@ -78,7 +79,8 @@ void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head 
  * 2^((q - 2) / 2^fine). Fills freq with a sum of exactly 4096; false where it cannot.
  */
 enum { MLR_TABLE_FINE = 4, MLR_TABLE_Q = 2 + (14 << MLR_TABLE_FINE) };
-bool mlr_table_frequencies(const uint8_t *q, unsigned tokens, unsigned fine, uint16_t *freq);
+bool mlr_table_frequencies(const uint8_t *q, unsigned tokens, unsigned fine,
+                           uint16_t *freq);
 
 /* What q stands for before normalisation. */
 uint32_t mlr_table_weight(unsigned q, unsigned fine);

@@ -1,4 +1,5 @@
-/* Memory that decoding one block of a neural record takes, and the coder of change lists. */
+/* Memory that decoding one block of a neural record takes, and the coder of change lists.
+ */
 #ifndef MLR_APPLY_NEURAL_BLOCK_H
 #define MLR_APPLY_NEURAL_BLOCK_H
 

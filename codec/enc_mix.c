@@ -71,8 +71,8 @@ static void range_end(range_out *c)
 }
 
 /*
- * Where the base could go on: both sides in the order in which they are coded, and chains of
- * the base's places that begin with the same four bytes.
+ * Where the base could go on: both sides in the order in which they are coded, and chains
+ * of the base's places that begin with the same four bytes.
  */
 typedef struct finder {
     const mlr_allocator *alloc;

@@ -9,7 +9,7 @@
 #include "codec/strategy.h"
 #include "codec/tokens.h"
 
-enum { TABLES_WIDE = 32, TABLES_NARROW = 6, NARROW_STATE = 8192 };
+enum { TABLES_WIDE = 32, TABLES_NARROW = 6 };
 
 static mlr_status no_memory(mlr_err *err)
 {
@@ -105,8 +105,8 @@ static uint64_t choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding
         changed -= s->counts.of[i][0];
     }
     uint64_t tables = mlr_counts_cost(&s->counts);
-    bool may_list = p->model.edges == 1 && p->model.lag == 0 && changed < s->elements / 12 &&
-                    e->max_work == 0;
+    bool may_list = p->model.edges == 1 && p->model.lag == 0 &&
+                    changed < s->elements / 12 && e->max_work == 0;
     uint64_t list = may_list ? changes_cost(s) : UINT64_MAX;
     uint64_t skipping = take_idle_out(s);
     skipping += mlr_counts_cost(&s->counts);
@@ -124,8 +124,8 @@ static uint64_t choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding
     return tables + (s->raw_bits << 16);
 }
 
-static void write_head(const mlr_neural_plan *p, const mlr_tables *t, const mlr_buf *factors,
-                       mlr_buf *out)
+static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
+                       const mlr_buf *factors, mlr_buf *out)
 {
     const mlr_neural *m = &p->model;
     bool tables = (m->form & (MLR_NEURAL_SPARSE | MLR_NEURAL_MIX)) == 0;
@@ -172,12 +172,13 @@ static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_p
     return status;
 }
 
-/* Replaces the plan by one with low-rank prediction where that is measured to be smaller. */
+/* Replaces the plan by one with low-rank prediction where that is measured to be smaller.
+ */
 static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t cost,
                               mlr_neural_plan *p, mlr_sweep *s, mlr_buf *out, mlr_err *err)
 {
     mlr_factors f;
-    if (e->quick || e->max_state != 0 || cost >> 19 < 1024) {
+    if (e->quick || !e->search || e->max_state != 0 || cost >> 19 < 1024) {
         return MLR_OK;
     }
     mlr_status status = mlr_lowrank_search(e, v, &p->model, &f, err);
@@ -242,9 +243,6 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     mlr_buf_init(&factors, e->alloc);
     status = try_factors(e, v, cost, p, s, &factors, err);
     if (status == MLR_OK && (p->model.form & MLR_NEURAL_SPARSE) != 0) {
-        for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
-            p->model.map[i] = (uint8_t)i;
-        }
         write_head(p, NULL, &factors, model);
     } else if (status == MLR_OK) {
         status = write_tables(e, s, p, &factors, model, err);
@@ -263,8 +261,8 @@ static void forget(const mlr_encoding *e, void *state)
     }
 }
 
-static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model, void **state,
-                        mlr_err *err)
+static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
+                        void **state, mlr_err *err)
 {
     mlr_neural_plan *p = mlr_take(e->alloc, sizeof *p);
     mlr_sweep *s = mlr_take(e->alloc, sizeof *s);
@@ -304,7 +302,7 @@ static bool take_scratch(const mlr_encoding *e, const mlr_number *now, size_t n,
 {
     size_t chunk = MLR_NEURAL_CHUNK * (size_t)8 + 64;
     size_t sums = (MLR_NEURAL_CHUNK + 16) * sizeof(int32_t);
-    m->bytes = chunk + sums + 2 * (n + 64) + 2 * n + n * now->bytes + 64;
+    m->bytes = chunk + sums + 2 * (n + 64) + 2 * (n + 8) + n * now->bytes + 64;
     m->base = mlr_take(e->alloc, m->bytes);
     if (m->base == NULL) {
         return false;
@@ -312,7 +310,7 @@ static bool take_scratch(const mlr_encoding *e, const mlr_number *now, size_t n,
     m->expected = m->base;
     m->sums = (int32_t *)(void *)(m->base + chunk);
     m->words = (uint16_t *)(void *)(m->base + chunk + sums);
-    m->context = (uint8_t *)(m->words + n);
+    m->context = (uint8_t *)(m->words + n + 8);
     m->token = m->context + n + 64;
     m->raw = m->token + n + 64;
     return true;
@@ -364,17 +362,6 @@ static unsigned lanes_for(size_t n)
     return n >= 32768 ? 32 : n >= 4096 ? 8 : n >= 1024 ? 2 : 1;
 }
 
-static bool tables_know(const mlr_neural_plan *p, const scratch *m, size_t n)
-{
-    uint8_t lacking = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t table = m->context[i] & (MLR_RANS_TABLES - 1U);
-        lacking |= m->token[i] >= p->stride ||
-                   p->symbols[table * p->stride + m->token[i]].freq == 0;
-    }
-    return lacking == 0;
-}
-
 static void append_words(mlr_buf *out, const uint16_t *words, size_t n)
 {
     uint8_t *to = mlr_buf_extend(out, 2 * n);
@@ -384,16 +371,12 @@ static void append_words(mlr_buf *out, const uint16_t *words, size_t n)
 }
 
 /* Appends a block of tokens; false where the tables lack one of them. */
-static bool put_tokens(const mlr_neural_plan *p, scratch *m, size_t n, size_t raw_bytes,
-                       mlr_buf *out)
+static bool put_tokens(const mlr_neural_plan *p, const mlr_neural_kernels *kernels,
+                       scratch *m, size_t n, size_t raw_bytes, mlr_buf *out)
 {
     mlr_buf map;
     mlr_buf_init(&map, out->alloc);
     size_t used = p->skipping ? write_skips(m, n, &map) : n;
-    if (!tables_know(p, m, used)) {
-        mlr_buf_release(&map);
-        return false;
-    }
     uint32_t state[MLR_RANS_LANES];
     mlr_rans_job job = {.symbols = p->symbols,
                         .stride = p->stride,
@@ -401,9 +384,18 @@ static bool put_tokens(const mlr_neural_plan *p, scratch *m, size_t n, size_t ra
                         .token = m->token,
                         .n = used,
                         .lanes = lanes_for(used)};
-    size_t words = mlr_rans_encode(&job, m->words, state);
+    mlr_rans_encode_fn fast = kernels->rans_encode;
+    size_t words = fast != NULL && job.lanes == MLR_RANS_LANES
+                       ? fast(&job, m->words, state)
+                       : mlr_rans_encode(&job, m->words, state);
+    if (words == SIZE_MAX || map.failed) {
+        out->failed |= map.failed;
+        mlr_buf_release(&map);
+        return false;
+    }
     unsigned lanes_log = mlr_log2_u64(job.lanes);
-    mlr_buf_u8(out, (uint8_t)(MLR_NEURAL_TOKENS | (p->skipping ? 8U : 0U) | lanes_log << 4));
+    mlr_buf_u8(out,
+               (uint8_t)(MLR_NEURAL_TOKENS | (p->skipping ? 8U : 0U) | lanes_log << 4));
     mlr_buf_varint(out, words);
     if (p->skipping) {
         mlr_buf_varint(out, map.size);
@@ -412,14 +404,14 @@ static bool put_tokens(const mlr_neural_plan *p, scratch *m, size_t n, size_t ra
     for (unsigned i = 0; i < job.lanes; i++) {
         mlr_buf_u32(out, state[i]);
     }
-    append_words(out, m->words + used - words, words);
+    append_words(out, m->words + 8 + used - words, words);
     mlr_buf_add(out, m->raw, raw_bytes);
-    out->failed |= map.failed;
     mlr_buf_release(&map);
     return true;
 }
 
-/* --- change lists ---------------------------------------------------------------------- */
+/* --- change lists ----------------------------------------------------------------------
+ */
 
 typedef struct change {
     uint64_t z;
@@ -447,7 +439,8 @@ static void find_changes(const mlr_block_tokens *t, mlr_buf *list, uint32_t *tai
             uint64_t x = mlr_number_load(part.new_bytes + i * now->bytes, now->bytes);
             uint64_t d = mlr_to_ordered(now, x) -
                          mlr_number_load(part.expected + i * now->bytes, now->bytes);
-            change c = {.z = mlr_zigzag(now, d & now->mask), .gap = tail[class], .class = class};
+            change c = {
+                .z = mlr_zigzag(now, d & now->mask), .gap = tail[class], .class = class};
             mlr_buf_add(list, &c, sizeof c);
             tail[class] = 0;
         }
@@ -464,8 +457,8 @@ static void chain_gaps(change *c, size_t n, uint32_t *tail)
     }
 }
 
-static mlr_status put_changes(const mlr_encoding *e, const mlr_block_tokens *t, mlr_buf *out,
-                              mlr_err *err)
+static mlr_status put_changes(const mlr_encoding *e, const mlr_block_tokens *t,
+                              mlr_buf *out, mlr_err *err)
 {
     mlr_changes *m = mlr_take(e->alloc, sizeof *m);
     mlr_buf list;
@@ -499,7 +492,8 @@ static mlr_status put_changes(const mlr_encoding *e, const mlr_block_tokens *t, 
     return MLR_OK;
 }
 
-/* --- blocks ---------------------------------------------------------------------------- */
+/* --- blocks ----------------------------------------------------------------------------
+ */
 
 static void put_stored(const mlr_enc_block *b, size_t bytes, mlr_buf *out)
 {
@@ -507,8 +501,8 @@ static void put_stored(const mlr_enc_block *b, size_t bytes, mlr_buf *out)
     mlr_buf_add(out, b->new_bytes, bytes);
 }
 
-static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t n, scratch *m,
-                           mlr_buf *out, mlr_err *err)
+static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t n,
+                           scratch *m, mlr_buf *out, mlr_err *err)
 {
     const mlr_neural_plan *p = b->state;
     mlr_rawbits_out raw = {.at = m->raw};
@@ -533,7 +527,7 @@ static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t
         return MLR_OK;
     }
     size_t raw_bytes = (size_t)(raw.at - m->raw) + (raw.count > 0);
-    if (!put_tokens(p, m, n, raw_bytes, out)) {
+    if (!put_tokens(p, t.kernels, m, n, raw_bytes, out)) {
         put_stored(b, n * p->model.now.bytes, out);
     }
     return MLR_OK;
@@ -563,7 +557,8 @@ static mlr_status encode(const mlr_encoding *e, const mlr_enc_block *b, mlr_buf 
     return payload->failed ? no_memory(err) : MLR_OK;
 }
 
-/* --- inspection ------------------------------------------------------------------------ */
+/* --- inspection ------------------------------------------------------------------------
+ */
 
 static void say(mlr_buf *text, const char *words)
 {

@@ -53,7 +53,10 @@ static mlr_status no_memory(maker *k)
 
 static mlr_encoding encoding_for(const maker *k, const mlr_choice *c, const mlr_exec *exec)
 {
+    enum { SEARCH_LEVEL = 10 };
     mlr_encoding e = {.level = c->level,
+                      .search = c->strategy == MLR_NEURAL || c->level >= SEARCH_LEVEL ||
+                                c->strategy == MLR_STRATEGY_neural,
                       .kernels = k->kernels,
                       .alloc = k->o->alloc,
                       .exec = exec,
@@ -587,8 +590,9 @@ static mlr_status finish(maker *k)
     mlr_buf content;
     mlr_buf_init(&content, k->o->alloc);
     mlr_index_finish(&k->index, k->plan, &content, k->err);
-    bool pays = k->o->index == MLR_INDEX_ALWAYS ||
-                (k->o->index == MLR_INDEX_IF_SMALL && content.size <= before / 20);
+    bool pays = k->index.tensors > 0 &&
+                (k->o->index == MLR_INDEX_ALWAYS ||
+                 (k->o->index == MLR_INDEX_IF_SMALL && content.size <= before / 20));
     if (pays && k->err->status == MLR_OK) {
         index_at = before + 1;
         mlr_patch_writer_chunk(&k->writer, MLR_CHUNK_INDEX, &content, NULL, k->err);

@@ -105,7 +105,14 @@ mlr_status mlr_trial_run(mlr_trial *out, const mlr_encoding *e, const mlr_view *
 
 /* --- which strategies ----------------------------------------------------------------- */
 
-enum { SLOW_BYTES = 256 << 10, SLOW_LEVEL = 16, MAX_LEVEL = 20 };
+enum {
+    THOROUGH_LEVEL = 6, /* from here on generic strategies are tried on everything */
+    SLOW_LEVEL = 16,
+    MAX_LEVEL = 20,
+    SMALL_BYTES = 32 << 10,
+    SLOW_BYTES = 256 << 10,
+    SLOW_LEVEL_BYTES = 4 << 20
+};
 
 static void add(mlr_candidates *c, const mlr_record *r, const mlr_device *device, int id)
 {
@@ -138,15 +145,24 @@ static void add_all(mlr_candidates *c, const mlr_record *r, const mlr_device *de
 }
 
 /*
- * The strategies that know the data come first; the generic ones follow, fewer of them at
- * low levels. Slow coders are tried where little is to be coded or much time is allowed.
+ * The strategies that know the data come first; generic ones join where they have a chance
+ * or where the level allows the time. `mix` is slow: it is for little data, or for high
+ * levels.
  */
+static uint64_t mix_limit(const mlr_record *r, const mlr_choice *choice)
+{
+    if (choice->level >= SLOW_LEVEL) {
+        return SLOW_LEVEL_BYTES;
+    }
+    bool plain = r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
+    return plain ? SMALL_BYTES : SLOW_BYTES;
+}
+
 mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
                                   const mlr_device *device)
 {
     static const char *const aware[] = {"neural", "neural-quant", NULL};
-    static const char *const slow[] = {"mix", NULL};
-    static const char *const with_old[] = {"xor-planes", "block-fields", "zstd-ref", NULL};
+    static const char *const with_old[] = {"block-fields", "xor-planes", "zstd-ref", NULL};
     static const char *const more_old[] = {"sub-planes", "sparse", "sub", "xor", NULL};
     static const char *const alone[] = {"exp-man", "zstd", NULL};
     mlr_candidates c = {0};
@@ -155,20 +171,24 @@ mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
         return c;
     }
     add_all(&c, r, device, aware);
+    bool sure = c.count > 0 && r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
     if (choice->level >= MAX_LEVEL) {
         add(&c, r, device, mlr_strategy_named("neural-max"));
     }
-    if (r->new_bytes <= SLOW_BYTES || choice->level >= SLOW_LEVEL) {
-        add_all(&c, r, device, slow);
+    if (r->new_bytes <= mix_limit(r, choice)) {
+        add(&c, r, device, mlr_strategy_named("mix"));
     }
-    if (choice->strategy == MLR_NEURAL && c.count > 0) {
+    if (choice->level < THOROUGH_LEVEL && sure) {
+        return c;
+    }
+    if (choice->strategy == MLR_NEURAL && c.count > 0 && choice->level < SLOW_LEVEL) {
         return c;
     }
     add_all(&c, r, device, with_old);
-    if (choice->level >= 6 || r->new_bytes <= SLOW_BYTES) {
+    if (choice->level >= THOROUGH_LEVEL) {
         add_all(&c, r, device, more_old);
     }
-    if (r->old_bytes == 0 || choice->level >= 6) {
+    if (r->old_bytes == 0 || choice->level >= THOROUGH_LEVEL) {
         add_all(&c, r, device, alone);
     }
     return c;
@@ -179,7 +199,7 @@ static mlr_sample sample_for(const mlr_choice *choice)
     if (choice->level >= SLOW_LEVEL) {
         return (mlr_sample){.pieces = 6, .piece_bytes = 256 << 10};
     }
-    if (choice->level >= 6) {
+    if (choice->level >= THOROUGH_LEVEL) {
         return (mlr_sample){.pieces = 4, .piece_bytes = 128 << 10};
     }
     return (mlr_sample){.pieces = 3, .piece_bytes = 32 << 10};

@@ -114,6 +114,7 @@ static bool same_meta(const void *table, uint32_t row, mlr_str key)
 
 void mlr_builder_undo_file(mlr_builder *b)
 {
+    b->proven.at = NULL;
     while (b->tensors.count > b->file_tensors) {
         mlr_str key = row_at(b, b->tensors.count - 1)->tensor.key;
         mlr_key_remove_last(&b->keys, mlr_key_tag(&b->keys, key));
@@ -171,6 +172,17 @@ static mlr_status check_spec(const mlr_builder *b, const mlr_tensor_spec *t,
         return mlr_fail(err, MLR_E_TRUNCATED, at, "tensor data inside the file");
     }
     return MLR_OK;
+}
+
+/* Books text that is to be copied; false with the error recorded. */
+static bool book_text(mlr_builder *b, uint64_t n, uint64_t at, mlr_err *err)
+{
+    b->text_bytes += n; /* lengths of what is in memory: cannot wrap */
+    if (b->text_bytes > MLR_MAX_TEXT) {
+        mlr_fail_limit(err, at, "bytes of names and texts", b->text_bytes, MLR_MAX_TEXT);
+        return false;
+    }
+    return true;
 }
 
 static bool copy_str(mlr_str *to, mlr_str from, mlr_pool *pool)
@@ -256,6 +268,9 @@ mlr_status mlr_builder_tensor(mlr_builder *b, const mlr_tensor_spec *spec, mlr_e
         mlr_err_about(err, spec->name.p, spec->name.n);
         return status;
     }
+    if (!book_text(b, (uint64_t)spec->name.n + spec->key.n, spec->defined_at, err)) {
+        return err->status;
+    }
     if (!copy_spec(&t, spec, b->pool)) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, no_memory);
     }
@@ -299,6 +314,9 @@ mlr_status mlr_builder_meta(mlr_builder *b, const mlr_meta *m, mlr_err *err)
     }
     mlr_meta copy = *m;
     mlr_meta *row = NULL;
+    if (!book_text(b, (uint64_t)m->key.n + m->text.n, m->bytes.off, err)) {
+        return err->status;
+    }
     if (copy_str(&copy.key, m->key, b->pool) && copy_str(&copy.text, m->text, b->pool)) {
         row = mlr_rows_add(&b->metas, b->scratch);
     }

@@ -543,6 +543,13 @@ static void links_that_leave_the_cache_are_refused(void **state)
     x.options.hf_cache = x.dir.path;
     assert_int_equal(open_path(&x, "hf://org/name"), MLR_E_FORMAT);
     assert_string_equal(x.err.subject, "secret.txt");
+    assert_int_equal(unlinkat(x.dir.fd, "models--org--name/snapshots/c0ffee/secret.txt", 0),
+                     0);
+    make_folder(&x, "models--org--name/blobs/deeper");
+    write_text(&x, "models--org--name/blobs/deeper/file", "x");
+    make_link(&x, "../../blobs/deeper/file", "models--org--name/snapshots/c0ffee/deep.txt");
+    assert_int_equal(open_path(&x, "hf://org/name"), MLR_E_FORMAT);
+    assert_string_equal(x.err.subject, "deep.txt");
     end(&x);
 }
 
@@ -582,6 +589,23 @@ static void external_data_stays_in_its_directory(void **state)
     assert_int_equal(open_name(&x, "m/link.onnx"), MLR_OK);
     assert_members(&x, MEMBERS("link.onnx"));
     assert_string_equal(format_of(&x, 0), "opaque");
+    end(&x);
+}
+
+static void external_data_that_is_too_short_leaves_bytes_behind(void **state)
+{
+    (void)state;
+    bench x;
+    begin(&x);
+    write_spelled(&x, "m.onnx", ONNX_W("w.bin", "05", "11", "1c", "1e"));
+    write_text(&x, "w.bin", "012");
+    assert_int_equal(open_name(&x, "m.onnx"), MLR_OK);
+    assert_members(&x, MEMBERS("m.onnx")); /* the data file was opened, and is let go */
+    assert_non_null(x.model->note);
+    write_st(&x, "z.safetensors", "z");
+    assert_int_equal(open_name(&x, ""), MLR_OK);
+    assert_members(&x, MEMBERS("m.onnx", "w.bin", "z.safetensors"));
+    assert_int_equal(tensor_of(&x, "z")->member, 2);
     end(&x);
 }
 
@@ -689,6 +713,7 @@ int main(void)
         cmocka_unit_test(links_that_leave_the_cache_are_refused),
         cmocka_unit_test(external_data_joins_as_a_member),
         cmocka_unit_test(external_data_stays_in_its_directory),
+        cmocka_unit_test(external_data_that_is_too_short_leaves_bytes_behind),
         cmocka_unit_test(external_data_in_the_cache_may_be_a_link),
         cmocka_unit_test(change_after_opening_is_noticed),
         cmocka_unit_test(every_failing_allocation_is_survived),

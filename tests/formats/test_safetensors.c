@@ -93,14 +93,14 @@ static void unknown_dtype_is_opaque(void **state)
     close_header(&p, bytes);
 }
 
+static const char reversed_header[] = /* with an empty tensor between */
+    "{" TENSOR("z", "F32", "[2]", 4, 12) "," TENSOR("e", "F32", "[0]", 12, 12) "," ONE "}";
+
 static void tensors_may_be_defined_in_any_order(void **state)
 {
     (void)state;
     parsed p;
-    uint8_t *bytes = open_header(&p,
-                                 "{" TENSOR("z", "F32", "[2]", 4, 12) "," TENSOR(
-                                     "e", "F32", "[0]", 12, 12) "," ONE "}",
-                                 12);
+    uint8_t *bytes = open_header(&p, reversed_header, 12);
     assert_no_err(&p.err);
     assert_null(model_fault(&p.model));
     assert_int_equal(p.model.span_count, 3);
@@ -181,28 +181,32 @@ static void metadata_becomes_entries(void **state)
     close_header(&p, bytes);
 }
 
+/* clang-format would tear the macros apart */
+/* clang-format off */
+static const char fp8_header[] = "{"
+    TENSOR("a.weight", "F8_E4M3", "[2,4]", 0, 8) ","
+    TENSOR("a.weight_scale", "F32", "[]", 8, 12) ","
+    TENSOR("b.weight", "F8_E4M3", "[2,4]", 12, 20) ","
+    TENSOR("b.weight_scale", "F32", "[2,1]", 20, 28) ","
+    TENSOR("c.weight", "F8_E4M3", "[256,300]", 28, 76828) ","
+    TENSOR("c.weight_scale_inv", "F32", "[2,3]", 76828, 76852) ","
+    TENSOR("d.weight", "BF16", "[1]", 76852, 76854) "}";
+
+static const char packed_header[] = "{"
+    TENSOR("g.qweight", "I32", "[2,8]", 0, 64) ","
+    TENSOR("g.qzeros", "I32", "[1,1]", 64, 68) ","
+    TENSOR("g.scales", "F16", "[1,8]", 68, 84) ","
+    TENSOR("g.g_idx", "I32", "[16]", 84, 148) ","
+    TENSOR("w.qweight", "I32", "[16,1]", 148, 212) ","
+    TENSOR("w.qzeros", "I32", "[2,1]", 212, 220) ","
+    TENSOR("w.scales", "F16", "[2,8]", 220, 252) "}";
+/* clang-format on */
+
 static void fp8_weights_find_their_scales(void **state)
 {
     (void)state;
     parsed p;
-    uint8_t *bytes = open_header(
-        &p,
-        "{" TENSOR("a.weight", "F8_E4M3", "[2,4]", 0, 8) "," TENSOR(
-            "a.weight_scale", "F32", "[]", 8,
-            12) "," TENSOR("b.weight", "F8_E4M3", "[2,4]", 12,
-                           20) "," TENSOR("b.weight_scale", "F32", "[2,1]", 20,
-                                          28) "," TENSOR("c.weight", "F8_E4M3", "[256,300]",
-                                                         28,
-                                                         76828) "," TENSOR("c.weight_scale_"
-                                                                           "inv",
-                                                                           "F32", "[2,3]",
-                                                                           76828,
-                                                                           76852) "," TENSOR("d.weight",
-                                                                                             "BF16",
-                                                                                             "[1]",
-                                                                                             76852,
-                                                                                             76854) "}",
-        76854);
+    uint8_t *bytes = open_header(&p, fp8_header, 76854);
     assert_no_err(&p.err);
     const mlr_quant *a = mlr_model_find(&p.model, str("a.weight"))->quant;
     const mlr_quant *b = mlr_model_find(&p.model, str("b.weight"))->quant;
@@ -224,21 +228,7 @@ static void packed_weights_tell_gptq_from_awq(void **state)
 {
     (void)state;
     parsed p;
-    uint8_t *bytes = open_header(
-        &p,
-        "{" TENSOR("g.qweight", "I32", "[2,8]", 0, 64) "," TENSOR(
-            "g.qzeros", "I32", "[1,1]", 64,
-            68) "," TENSOR("g.scales", "F16", "[1,8]", 68,
-                           84) "," TENSOR("g.g_idx", "I32", "[16]", 84,
-                                          148) "," TENSOR("w.qweight", "I32", "[16,1]", 148,
-                                                          212) "," TENSOR("w.qzeros", "I32",
-                                                                          "[2,1]", 212,
-                                                                          220) "," TENSOR("w.scales",
-                                                                                          "F16",
-                                                                                          "[2,8]",
-                                                                                          220,
-                                                                                          252) "}",
-        252);
+    uint8_t *bytes = open_header(&p, packed_header, 252);
     assert_no_err(&p.err);
     const mlr_quant *g = mlr_model_find(&p.model, str("g.qweight"))->quant;
     const mlr_quant *w = mlr_model_find(&p.model, str("w.qweight"))->quant;
@@ -627,13 +617,15 @@ static void refuses_a_header_above_the_limit_of_the_reference(void **state)
     assert_true(parsed_release(&p));
 }
 
-static const char good[] =
-    "{\"__metadata__\":{\"format\":\"pt\",\"k\\u00e9y\":\"v\\n\xc3\xa9\"}," //
-    TENSOR("a.weight", "F8_E4M3", "[2,4]", 8, 16) ","                       //
-    TENSOR("a.weight_scale", "F32", "[1]", 16, 20) ","                      //
-    TENSOR("b", "BF16", "[2,2]", 0, 8) ","                                  //
-    TENSOR("s", "F64", "[]", 20, 28) ","                                    //
+/* clang-format off */
+static const char good[] = "{"
+    "\"__metadata__\":{\"format\":\"pt\",\"k\\u00e9y\":\"v\\n\xc3\xa9\"},"
+    TENSOR("a.weight", "F8_E4M3", "[2,4]", 8, 16) ","
+    TENSOR("a.weight_scale", "F32", "[1]", 16, 20) ","
+    TENSOR("b", "BF16", "[2,2]", 0, 8) ","
+    TENSOR("s", "F64", "[]", 20, 28) ","
     TENSOR("x\\u20ac", "NEW", "[3,0]", 28, 31) "}   ";
+/* clang-format on */
 
 static uint8_t *good_file(size_t *n)
 {

@@ -141,8 +141,7 @@ static void maps_every_tensor_type(void **state)
     }
 }
 
-/* --- who uses a buffer
- * --------------------------------------------------------------------- */
+/* --- who uses a buffer --- */
 
 #define TWO_TENSORS(type_of_v)                                                             \
     TFL_MODEL TFL_CODES TFL_GRAPH                                                          \
@@ -202,8 +201,22 @@ static void lists_buffers_that_nothing_uses(void **state)
     end(&c);
 }
 
-/* --- keys
- * ---------------------------------------------------------------------------------- */
+/* --- keys --- */
+
+/* Every activation says buffer 0; what a file puts there is nobody's. */
+static void gives_nobody_what_stands_in_buffer_0(void **state)
+{
+    (void)state;
+    tflite_case c;
+    begin(&c, TFL_MODEL TFL_CODES TFL_GRAPH TFL_TENSORS TFL_QUANT TFL_OPERATORS
+          "buffers: =2 >buf0 >buf1 buf_vt: h6 h8 h4 . buf0: <buf_vt >zdata "
+          "buf1: <buf_vt >wdata zdata: =6 ~6:07 . wdata: =6 ~6:08 . metas: =0 sigs: =0 ");
+    assert_int_equal(c.p.model.tensor_count, 2);
+    assert_int_equal(parse_mem_tensor(&c.p, "buffer:0")->data.off,
+                     fb_at(&c.file, "zdata+4"));
+    assert_int_equal(parse_mem_tensor(&c.p, "main/W")->data.off, fb_at(&c.file, "wdata+4"));
+    end(&c);
+}
 
 static void names_tensors_without_a_name_after_their_buffer(void **state)
 {
@@ -244,8 +257,7 @@ static void numbers_keys_that_repeat(void **state)
     end(&c);
 }
 
-/* --- payloads elsewhere
- * -------------------------------------------------------------------- */
+/* --- payloads elsewhere --- */
 
 static void finds_payloads_behind_the_flatbuffer(void **state)
 {
@@ -316,8 +328,7 @@ static void reads_blockwise_quantization(void **state)
     end(&c);
 }
 
-/* --- metadata
- * ------------------------------------------------------------------------------ */
+/* --- metadata --- */
 
 static void tells_what_the_model_says_about_itself(void **state)
 {
@@ -392,6 +403,7 @@ int main(void)
         cmocka_unit_test(keeps_a_buffer_as_bytes_where_its_tensors_disagree),
         cmocka_unit_test(keeps_sparse_tensors_as_bytes),
         cmocka_unit_test(lists_buffers_that_nothing_uses),
+        cmocka_unit_test(gives_nobody_what_stands_in_buffer_0),
         cmocka_unit_test(names_tensors_without_a_name_after_their_buffer),
         cmocka_unit_test(names_subgraphs_without_a_name_by_their_place),
         cmocka_unit_test(numbers_keys_that_repeat),

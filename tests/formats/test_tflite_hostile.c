@@ -218,8 +218,7 @@ static void refuses_roots_that_point_nowhere(void **state)
     }
 }
 
-/* --- buffers elsewhere
- * ----------------------------------------------------------------------- */
+/* --- buffers elsewhere --- */
 
 #define OFFSET_MODE(offset, size, tail)                                                    \
     TFL_MODEL TFL_CODES TFL_GRAPH TFL_TENSORS TFL_QUANT TFL_OPERATORS                      \
@@ -360,8 +359,7 @@ static void refuses_external_buffers_that_are_unsafe(void **state)
     }
 }
 
-/* --- sharing
- * --------------------------------------------------------------------------------- */
+/* --- sharing --- */
 
 static void dag_of_tables_costs_visits(void **state)
 {
@@ -412,8 +410,7 @@ static void shared_names_cannot_ask_for_memory(void **state)
     free(text);
 }
 
-/* --- sweeps
- * ---------------------------------------------------------------------------------- */
+/* --- sweeps --- */
 
 static void fails_cleanly_at_every_truncation(void **state)
 {

@@ -10,6 +10,7 @@
 #include "apply/host/heap.h"
 #include "formats/format.h"
 #include "formats/open.h"
+#include "tests/support/memory.h"
 
 /* What hostile input may cost. */
 enum { PARSE_BUDGET = 64 << 20 };
@@ -18,6 +19,8 @@ typedef struct parsed {
     mlr_heap heap; /* budget and fail_at may be set between init and run */
     mlr_pool pool;
     mlr_bytes bytes;
+    mem_source plain;
+    bool without_view; /* set by the caller: read through windows, as files are */
     mlr_model model;
     mlr_err err;
     mlr_status status;
