@@ -363,7 +363,8 @@ static double field_entropy(const uint64_t *top, unsigned shift, unsigned count,
     return mlr_entropy64(room, mask + 1);
 }
 
-static void fields(mlr_bits *out, const uint64_t *t, const mlr_dtype *d, uint64_t *room)
+static void fields(mlr_entropies *out, const uint64_t *t, const mlr_dtype *d,
+                   uint64_t *room)
 {
     mlr_order order = mlr_code_order(d);
     unsigned bits = mlr_code_bits(d), low = out->planes > 2 ? out->planes - 2u : 0;
@@ -382,13 +383,13 @@ static void fields(mlr_bits *out, const uint64_t *t, const mlr_dtype *d, uint64_
     }
 }
 
-void mlr_bits_of_tables(mlr_bits *out, mlr_detail *detail, uint64_t *t,
+void mlr_bits_of_tables(mlr_entropies *out, mlr_detail *detail, uint64_t *t,
                         const mlr_dtype *dtype, bool pair)
 {
     uint64_t(*counts)[MLR_PLANES][256] = (void *)(t + MLR_T_COUNT);
     unsigned width = mlr_code_bytes(dtype);
-    *out =
-        (mlr_bits){.planes = (uint8_t)width, .symbol_bits = (uint8_t)mlr_code_bits(dtype)};
+    *out = (mlr_entropies){.planes = (uint8_t)width,
+                           .symbol_bits = (uint8_t)mlr_code_bits(dtype)};
     memset(counts, 0, 3 * sizeof *counts);
     for (size_t i = 0; i < 65536; i++) {
         out->symbols += t[MLR_T_NEW + i];
