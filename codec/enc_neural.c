@@ -218,6 +218,7 @@ static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t
 static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neural_plan *p,
                              mlr_sweep *s, mlr_buf *model, mlr_err *err)
 {
+    bool mixing = (p->model.form & MLR_NEURAL_MIX) != 0; /* asked for by the caller */
     const mlr_record *r = v->record;
     mlr_number now;
     uint16_t top = 0;
@@ -242,7 +243,10 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     mlr_buf factors;
     mlr_buf_init(&factors, e->alloc);
     status = try_factors(e, v, cost, p, s, &factors, err);
-    if (status == MLR_OK && (p->model.form & MLR_NEURAL_SPARSE) != 0) {
+    if (mixing) {
+        p->model.form = (uint8_t)((p->model.form & MLR_NEURAL_LOWRANK) | MLR_NEURAL_MIX);
+    }
+    if (status == MLR_OK && (p->model.form & (MLR_NEURAL_SPARSE | MLR_NEURAL_MIX)) != 0) {
         write_head(p, NULL, &factors, model);
     } else if (status == MLR_OK) {
         status = write_tables(e, s, p, &factors, model, err);
@@ -261,14 +265,14 @@ static void forget(const mlr_encoding *e, void *state)
     }
 }
 
-static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
-                        void **state, mlr_err *err)
+static mlr_status study_for(const mlr_encoding *e, const mlr_view *v, uint8_t form,
+                            mlr_buf *model, void **state, mlr_err *err)
 {
     mlr_neural_plan *p = mlr_take(e->alloc, sizeof *p);
     mlr_sweep *s = mlr_take(e->alloc, sizeof *s);
     mlr_status status = MLR_OK;
     if (p != NULL) {
-        memset(p, 0, sizeof *p);
+        *p = (mlr_neural_plan){.model.form = form};
     }
     if (p == NULL || s == NULL) {
         status = no_memory(err);
@@ -285,6 +289,18 @@ static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model
     }
     *state = p;
     return status;
+}
+
+static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
+                        void **state, mlr_err *err)
+{
+    return study_for(e, v, 0, model, state, err);
+}
+
+static mlr_status study_max(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
+                            void **state, mlr_err *err)
+{
+    return study_for(e, v, MLR_NEURAL_MIX, model, state, err);
 }
 
 /* --- encode -------------------------------------------------------------------------- */
@@ -501,6 +517,35 @@ static void put_stored(const mlr_enc_block *b, size_t bytes, mlr_buf *out)
     mlr_buf_add(out, b->new_bytes, bytes);
 }
 
+static unsigned write_decision(void *coder, uint32_t p16, unsigned bit)
+{
+    mlr_bits_put_raw(coder, p16, bit);
+    return bit;
+}
+
+static mlr_status put_mixed(const mlr_encoding *e, const mlr_block_tokens *t, mlr_buf *out,
+                            mlr_err *err)
+{
+    mlr_nmix *m = mlr_take(e->alloc, sizeof *m);
+    if (m == NULL) {
+        return no_memory(err);
+    }
+    mlr_bits_out bits;
+    mlr_buf_u8(out, MLR_NEURAL_MIXED);
+    mlr_bits_out_begin(&bits, out);
+    m->decide = write_decision;
+    m->coder = &bits;
+    m->model = t->model;
+    mlr_nmix_begin(m);
+    for (size_t at = 0; at < t->n; at += MLR_NEURAL_CHUNK) {
+        mlr_chunk c = mlr_block_chunk(t, at);
+        mlr_nmix_encode_chunk(m, &c, c.out);
+    }
+    mlr_bits_out_end(&bits);
+    mlr_give(e->alloc, m, sizeof *m);
+    return MLR_OK;
+}
+
 static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t n,
                            scratch *m, mlr_buf *out, mlr_err *err)
 {
@@ -520,6 +565,9 @@ static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t
                           .raw = sparse ? NULL : &raw};
     if (sparse) {
         return put_changes(e, &t, out, err);
+    }
+    if ((p->model.form & MLR_NEURAL_MIX) != 0) {
+        return put_mixed(e, &t, out, err);
     }
     mlr_block_tokenise(&t);
     if (all_idle(m->token, n) != 0) {
@@ -608,6 +656,15 @@ const mlr_encoder mlr_encoder_neural = {
     .summary = "predicts each number from the base, codes the residual given its scale",
     .suits = suits,
     .study = study,
+    .forget = forget,
+    .encode = encode,
+    .describe = describe};
+
+const mlr_encoder mlr_encoder_neural_max = {
+    .id = MLR_STRATEGY_neural_max,
+    .summary = "as neural, the residual coded by adaptive mixing: smaller and slow",
+    .suits = suits,
+    .study = study_max,
     .forget = forget,
     .encode = encode,
     .describe = describe};

@@ -51,4 +51,7 @@ typedef struct mlr_block_tokens {
 } mlr_block_tokens;
 void mlr_block_tokenise(const mlr_block_tokens *t);
 
+/* Predicts the chunk that begins `at` elements into the block. */
+mlr_chunk mlr_block_chunk(const mlr_block_tokens *t, size_t at);
+
 #endif
