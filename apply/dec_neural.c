@@ -88,6 +88,15 @@ static void predict(const job *j, const mlr_chunk *c)
     j->kernels->predict(c);
 }
 
+/* Contexts of a record for mixing are raw; tokens want their tables. */
+static void to_tables(const job *j, const mlr_chunk *c)
+{
+    for (size_t i = 0; (j->n->form & MLR_NEURAL_MIX) != 0 && i < c->n; i++) {
+        unsigned raw = c->context[i] & 0x7fU;
+        c->context[i] = (uint8_t)(j->n->prior[raw] | (c->context[i] & MLR_NEURAL_FLIP));
+    }
+}
+
 static mlr_residual residual_of(const job *j, const mlr_chunk *c, mlr_rawbits *raw)
 {
     return (mlr_residual){.now = &j->n->now,
@@ -219,6 +228,7 @@ static mlr_status decode_tokens(const job *j, mlr_cursor *c, unsigned kind)
     for (size_t at = 0; at < j->elements; at += MLR_NEURAL_CHUNK) {
         mlr_chunk k = chunk_at(j, at);
         predict(j, &k);
+        to_tables(j, &k);
         if (skipping) {
             decode_some(j, &s, &k, &p.rans);
         } else {

@@ -3,10 +3,12 @@
 #include "apply/base/mem.h"
 #include "apply/bits.h"
 #include "apply/mix_tables.h"
+#include "apply/token.h"
 
 enum {
-    LIMIT = 255,   /* of updates that slow a slot down */
-    INHERITED = 4, /* updates a slot begins with when it takes over another's chance */
+    LIMIT = 255,    /* of updates that slow a slot down */
+    CONFIDENT = 60, /* updates that a prior stands for, at most */
+    INHERITED = 4,  /* updates a slot begins with when it takes over another's chance */
     WEIGHT_ONE = 1 << 16,
     LEARN_SHIFT = 14, /* of the weights */
     /* nodes */
@@ -15,6 +17,69 @@ enum {
     NODE_LENGTH = 2, /* 64 of them */
     NODE_BELOW = 66  /* trees of the bits below the highest, by length */
 };
+
+/* How often each decision was each way in the residuals that a table counted. */
+typedef struct prior {
+    uint32_t seen[MLR_NMIX_NODES][2];
+} prior;
+
+static void count_size(prior *p, unsigned length, unsigned top_bits, unsigned known,
+                       uint32_t times)
+{
+    unsigned kind = length < 8 ? length : 8;
+    unsigned node = 1;
+    for (unsigned l = 0; l < length; l++) {
+        p->seen[NODE_LENGTH + l][1] += times;
+    }
+    p->seen[NODE_LENGTH + length][0] += length < 63 ? times : 0;
+    for (unsigned i = 0; i < known; i++) {
+        unsigned bit = top_bits >> (known - 1 - i) & 1;
+        p->seen[NODE_BELOW + (kind - 1) * 7 + node - 1][bit] += times;
+        node = node << 1 | bit;
+    }
+}
+
+static void count_token(prior *p, unsigned token, unsigned fine, uint32_t times)
+{
+    p->seen[NODE_ZERO][token == 0] += times;
+    if (token == 0) {
+        return;
+    }
+    if (token >= MLR_TOKEN_DIRECT) {
+        unsigned length = mlr_token_bits(token, fine) + fine - 1;
+        p->seen[NODE_SIGN][0] += times / 2;
+        p->seen[NODE_SIGN][1] += times / 2;
+        count_size(p, length, (token - MLR_TOKEN_DIRECT) & ((1U << fine) - 1), fine, times);
+        return;
+    }
+    unsigned size = (token + 1) / 2;
+    unsigned length = (unsigned)mlr_log2_u64(size);
+    unsigned known = length < 3 ? length : 3;
+    p->seen[NODE_SIGN][token % 2 == 0] += times;
+    count_size(p, length, (size - (1U << length)) >> (length - known), known, times);
+}
+
+/* Starts the first input where the record's tables stand. */
+static void begin_with_tables(mlr_nmix *m)
+{
+    const mlr_neural *n = m->model;
+    unsigned fine = mlr_token_fine(n->now.bytes);
+    unsigned raw = n->classes * (unsigned)n->edges;
+    for (unsigned i = 0; i < raw; i++) {
+        prior p = {{{0}}};
+        const uint16_t *start =
+            n->tables.narrow + (size_t)n->prior[i] * (n->tables.tokens + 1);
+        for (unsigned t = 0; t < n->tables.tokens; t++) {
+            count_token(&p, t, fine, (uint32_t)start[t + 1] - start[t]);
+        }
+        for (unsigned k = 0; k < MLR_NMIX_NODES; k++) {
+            uint32_t all = p.seen[k][0] + p.seen[k][1];
+            uint64_t chance = (((uint64_t)p.seen[k][1] * 8 + 1) << 22) / (all * 8 + 2);
+            uint32_t sure = all < 4 * CONFIDENT ? all / 4 : CONFIDENT;
+            m->slot[0][i * MLR_NMIX_NODES + k] = (uint32_t)chance << 10 | sure;
+        }
+    }
+}
 
 void mlr_nmix_begin(mlr_nmix *m)
 {
@@ -26,6 +91,9 @@ void mlr_nmix_begin(mlr_nmix *m)
     }
     for (uint32_t n = 0; n < 256; n++) {
         m->rate[n] = (uint16_t)((1U << 17) / (2 * n + 3));
+    }
+    if (m->model->tables.narrow != NULL) {
+        begin_with_tables(m);
     }
     memset(m->column, 0, sizeof m->column);
     memset(m->usual, 0, sizeof m->usual);

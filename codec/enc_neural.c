@@ -128,7 +128,7 @@ static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
                        const mlr_buf *factors, mlr_buf *out)
 {
     const mlr_neural *m = &p->model;
-    bool tables = (m->form & (MLR_NEURAL_SPARSE | MLR_NEURAL_MIX)) == 0;
+    bool tables = (m->form & MLR_NEURAL_SPARSE) == 0;
     mlr_buf_u8(out, m->form);
     mlr_buf_u8(out, m->classes);
     mlr_buf_u8(out, m->edges);
@@ -145,6 +145,26 @@ static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
     }
 }
 
+/* The tables as mixing wants them to begin with. */
+static bool keep_starts(const mlr_encoding *e, const mlr_tables *t, mlr_neural_plan *p)
+{
+    p->start_bytes = t->count * (t->tokens + 1U) * sizeof(uint16_t);
+    p->starts = mlr_take(e->alloc, p->start_bytes);
+    if (p->starts == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < t->count; i++) {
+        uint16_t *start = p->starts + i * (t->tokens + 1U);
+        start[0] = 0;
+        for (unsigned k = 0; k < t->tokens; k++) {
+            start[k + 1] = (uint16_t)(start[k] + t->freq[i][k]);
+        }
+    }
+    p->model.tables =
+        (mlr_rans_tables){.narrow = p->starts, .count = t->count, .tokens = t->tokens};
+    return true;
+}
+
 static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_plan *p,
                                const mlr_buf *factors, mlr_buf *model, mlr_err *err)
 {
@@ -153,20 +173,25 @@ static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_p
         return no_memory(err);
     }
     mlr_status status = MLR_OK;
-    bool narrow = (p->model.form & MLR_NEURAL_NARROW) != 0;
+    bool narrow =
+        (p->model.form & (MLR_NEURAL_NARROW | MLR_NEURAL_MIX)) == MLR_NEURAL_NARROW;
     if (!mlr_tables_merge(t, &s->counts, narrow ? TABLES_NARROW : TABLES_WIDE, e->alloc)) {
         status = no_memory(err);
     } else {
         write_head(p, t, factors, model);
         mlr_tables_write(t, &s->counts, model);
-        memcpy(p->model.map, t->map, sizeof t->map);
+        bool mixing = (p->model.form & MLR_NEURAL_MIX) != 0;
+        memcpy(mixing ? p->model.prior : p->model.map, t->map, sizeof t->map);
         p->stride = t->tokens;
         p->symbol_bytes = t->count * p->stride * sizeof *p->symbols;
         p->symbols = mlr_take(e->alloc, p->symbol_bytes);
         for (unsigned i = 0; p->symbols != NULL && i < t->count; i++) {
             mlr_rans_symbols(p->symbols + i * p->stride, t->freq[i], t->tokens);
         }
-        status = p->symbols == NULL ? no_memory(err) : MLR_OK;
+        if (mixing && !keep_starts(e, t, p)) {
+            status = no_memory(err);
+        }
+        status = p->symbols == NULL ? no_memory(err) : status;
     }
     mlr_give(e->alloc, t, sizeof *t);
     return status;
@@ -243,10 +268,11 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     mlr_buf factors;
     mlr_buf_init(&factors, e->alloc);
     status = try_factors(e, v, cost, p, s, &factors, err);
-    if (mixing) {
-        p->model.form = (uint8_t)((p->model.form & MLR_NEURAL_LOWRANK) | MLR_NEURAL_MIX);
+    bool sparse = (p->model.form & MLR_NEURAL_SPARSE) != 0;
+    if (mixing && !sparse) {
+        p->model.form |= MLR_NEURAL_MIX | MLR_NEURAL_NARROW;
     }
-    if (status == MLR_OK && (p->model.form & (MLR_NEURAL_SPARSE | MLR_NEURAL_MIX)) != 0) {
+    if (status == MLR_OK && sparse) {
         write_head(p, NULL, &factors, model);
     } else if (status == MLR_OK) {
         status = write_tables(e, s, p, &factors, model, err);
@@ -261,6 +287,7 @@ static void forget(const mlr_encoding *e, void *state)
     if (p != NULL) {
         mlr_give(e->alloc, p->symbols, p->symbol_bytes);
         mlr_give(e->alloc, p->factors, p->factor_bytes);
+        mlr_give(e->alloc, p->starts, p->start_bytes);
         mlr_give(e->alloc, p, sizeof *p);
     }
 }
@@ -546,6 +573,29 @@ static mlr_status put_mixed(const mlr_encoding *e, const mlr_block_tokens *t, ml
     return MLR_OK;
 }
 
+/* By tables or by mixing, whichever takes less. */
+static mlr_status put_smaller(const mlr_encoding *e, const mlr_block_tokens *t, scratch *m,
+                              size_t raw_bytes, const mlr_neural_plan *p, mlr_buf *out,
+                              mlr_err *err)
+{
+    mlr_buf tokens;
+    mlr_buf_init(&tokens, e->alloc);
+    size_t start = out->size;
+    mlr_status s =
+        put_mixed(e, t, out, err); /* writes raw contexts, as the tokens had them */
+    for (size_t i = 0; i < t->n; i++) {
+        unsigned raw = m->context[i] & 0x7fU;
+        m->context[i] = (uint8_t)(p->model.prior[raw] | (m->context[i] & MLR_NEURAL_FLIP));
+    }
+    if (s == MLR_OK && put_tokens(p, t->kernels, m, t->n, raw_bytes, &tokens) &&
+        !tokens.failed && tokens.size < out->size - start) {
+        out->size = start;
+        mlr_buf_add(out, tokens.data, tokens.size);
+    }
+    mlr_buf_release(&tokens);
+    return s;
+}
+
 static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t n,
                            scratch *m, mlr_buf *out, mlr_err *err)
 {
@@ -566,15 +616,15 @@ static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t
     if (sparse) {
         return put_changes(e, &t, out, err);
     }
-    if ((p->model.form & MLR_NEURAL_MIX) != 0) {
-        return put_mixed(e, &t, out, err);
-    }
     mlr_block_tokenise(&t);
     if (all_idle(m->token, n) != 0) {
         mlr_buf_u8(out, MLR_NEURAL_EXACT);
         return MLR_OK;
     }
     size_t raw_bytes = (size_t)(raw.at - m->raw) + (raw.count > 0);
+    if ((p->model.form & MLR_NEURAL_MIX) != 0) {
+        return put_smaller(e, &t, m, raw_bytes, p, out, err);
+    }
     if (!put_tokens(p, t.kernels, m, n, raw_bytes, out)) {
         put_stored(b, n * p->model.now.bytes, out);
     }
