@@ -23,6 +23,12 @@ enum {
     SELECT_MOST = 7      /* adaption of what chooses between predictors, as a shift */
 };
 
+#if defined(__GNUC__)
+#define MLR_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define MLR_PREFETCH(p) ((void)0)
+#endif
+
 /* Positions are stored plus one: 0 is none. */
 struct mlr_mix {
     mlr_mix_params p;
@@ -56,6 +62,7 @@ struct mlr_mix {
     int32_t *flag_weights, *recent_weights; /* the sets in use, which add up */
     int32_t flag_rate, bit_rate;
     uint32_t bit_hash[BIT_CONTEXTS];
+    uint32_t *group[BIT_CONTEXTS], check[BIT_CONTEXTS];
     uint32_t *bit_slot[BIT_CONTEXTS];
     int32_t bit_in[BIT_INPUTS];
     int32_t *set_weights, *place_weights;
@@ -120,15 +127,21 @@ static set_counts count_sets(const mlr_mix_params *p)
         .flag = FLAG_SETS, .recent = RECENT_SETS, .bit = BIT_SETS, .place = PLACE_SETS};
 }
 
+/* Up to the next cache line. */
+static size_t line(size_t n)
+{
+    return (n + 63) & ~(size_t)63;
+}
+
 size_t mlr_mix_bytes(const mlr_mix_params *p)
 {
     set_counts c = count_sets(p);
-    size_t head = (sizeof(mlr_mix) + 63) & ~(size_t)63;
+    size_t head = line(sizeof(mlr_mix));
     size_t weights = (c.flag + c.recent) * FLAG_INPUTS + (c.bit + c.place) * BIT_INPUTS;
     size_t match = p->match_bits == 0 ? 0 : (size_t)1 << p->match_bits;
     size_t slots = ((size_t)1 << p->slot_bits) + ((size_t)1 << p->flag_bits);
     size_t diff = diff_tables(p) == 0 ? 0 : 2 * (512 + 256 * diff_tables(p));
-    return head + 4 * (weights + slots + match) + diff;
+    return head + line(4 * weights) + 4 * (slots + match) + diff;
 }
 
 /* --- adaptive probabilities: 22 bits of chance, 10 bits of count --- */
@@ -270,12 +283,13 @@ static void lay_out(mlr_mix *m)
 {
     const mlr_mix_params *p = &m->p;
     set_counts c = count_sets(p);
-    uint8_t *next = (uint8_t *)m + ((sizeof *m + 63) & ~(size_t)63);
-    m->flag_sets = (int32_t *)(void *)next;
+    uint8_t *weights = (uint8_t *)m + line(sizeof *m);
+    m->flag_sets = (int32_t *)(void *)weights;
     m->recent_sets = m->flag_sets + c.flag * FLAG_INPUTS;
     m->bit_sets = m->recent_sets + c.recent * FLAG_INPUTS;
     m->place_sets = m->bit_sets + c.bit * BIT_INPUTS;
-    m->slots = (uint32_t *)(void *)(m->place_sets + c.place * BIT_INPUTS);
+    uint8_t *end = (uint8_t *)(m->place_sets + c.place * BIT_INPUTS);
+    m->slots = (uint32_t *)(void *)(weights + line((size_t)(end - weights)));
     m->flags = m->slots + ((size_t)1 << p->slot_bits);
     m->head = m->flags + ((size_t)1 << p->flag_bits);
     m->sum = (uint16_t *)(void *)(m->head +
@@ -557,16 +571,31 @@ static unsigned match_bit(const mlr_mix *m, unsigned so_far)
     return whole >> left == so_far ? (whole >> (left - 1)) & 1 : 2;
 }
 
-static void look_up(mlr_mix *m, unsigned so_far)
+/* Slots of a context's next four bits lie together, so that they cost one cache miss. */
+static void find_groups(mlr_mix *m, unsigned so_far)
 {
     unsigned shift = 32U - m->p.slot_bits;
-    m->seen = 0;
     for (size_t i = 0; i < BIT_CONTEXTS; i++) {
         uint32_t h = (m->bit_hash[i] + so_far * 0x9E3779B1U) * 0x2545F491U;
-        uint32_t *slot = &m->slots[h >> shift];
-        uint32_t check = (h & 0x3ff) << 6;
-        if ((*slot & 0xffc0) != check) {
-            *slot = 0x80000000U | check;
+        m->group[i] = &m->slots[h >> shift & ~(uint32_t)15];
+        m->check[i] = (h & 0x3ff) << 6;
+        MLR_PREFETCH(m->group[i]);
+    }
+}
+
+static void look_up(mlr_mix *m, unsigned so_far)
+{
+    unsigned top = mlr_top_bit(so_far);
+    unsigned depth = top & 3;
+    if (depth == 0) {
+        find_groups(m, so_far);
+    }
+    unsigned node = 1U << depth | (so_far & ((1U << depth) - 1));
+    m->seen = 0;
+    for (size_t i = 0; i < BIT_CONTEXTS; i++) {
+        uint32_t *slot = m->group[i] + node;
+        if ((*slot & 0xffc0) != m->check[i]) {
+            *slot = 0x80000000U | m->check[i];
         }
         m->seen += i >= 2 && i <= 5 && (*slot & 63) != 0;
         m->bit_slot[i] = slot;

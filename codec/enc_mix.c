@@ -364,9 +364,9 @@ static mlr_mix_params sized(const mlr_encoding *e, const mlr_record *r, int less
     (void)e;
     uint64_t n = r->block_new < r->new_bytes ? r->block_new : r->new_bytes;
     int log = log_of(n);
-    mlr_mix_params p = {.slot_bits = clamp(log + 4 - less, 6, 20),
+    mlr_mix_params p = {.slot_bits = clamp(log + 3 - less, 6, 19),
                         .flag_bits = clamp(log + 1 - less, 6, 16),
-                        .match_bits = clamp(log + 1 - less, 6, 18),
+                        .match_bits = clamp(log - less, 6, 16),
                         .diff_bits = less > 8 ? MLR_MIX_NO_DIFF : clamp(4 - less, 0, 4),
                         .wide = less < 8};
     if (less > 11) {
