@@ -11,6 +11,7 @@
 #include "apply/base/cursor.h"
 #include "apply/host/heap.h"
 #include "apply/host/inflate_zstd.h"
+#include "apply/undo.h"
 #include "codec/strategy.h"
 #include "codec/zstd_pool.h"
 
@@ -164,6 +165,44 @@ static void measure(bench *b, unsigned id, int level)
     fflush(stdout);
 }
 
+/* The transforms alone, in cache-sized pieces as decoders use them. */
+static void measure_transform(const char *name, mlr_lane lane, const uint8_t *old,
+                              uint8_t *bytes)
+{
+    enum { PIECE = 1 << 15, TIMES = 200 };
+    double took[RUNS];
+    for (int i = 0; i < RUNS; i++) {
+        double start = clock_now();
+        for (int k = 0; k < TIMES; k++) {
+            if (lane.width == 0) {
+                mlr_undo_xor(bytes, old, PIECE);
+            } else {
+                mlr_undo_sub(lane, bytes, old, PIECE);
+            }
+        }
+        took[i] = clock_now() - start;
+    }
+    qsort(took, RUNS, sizeof *took, by_size);
+    printf("transform\t%s\t%.0f MB/s\n", name, PIECE / 1e6 * TIMES / took[RUNS / 2]);
+}
+
+static void measure_join(const uint8_t *planes, uint8_t *out)
+{
+    enum { LANES = 1 << 14, TIMES = 200 };
+    mlr_planes p = {.bytes = planes, .stride = LANES, .width = 2};
+    double took[RUNS];
+    for (int i = 0; i < RUNS; i++) {
+        double start = clock_now();
+        for (int k = 0; k < TIMES; k++) {
+            mlr_join_planes(out, &p, 0, LANES);
+        }
+        took[i] = clock_now() - start;
+    }
+    qsort(took, RUNS, sizeof *took, by_size);
+    printf("transform\tjoin two planes\t%.0f MB/s\n",
+           2 * LANES / 1e6 * TIMES / took[RUNS / 2]);
+}
+
 int main(void)
 {
     static bench b;
@@ -201,6 +240,12 @@ int main(void)
             measure(&b, id, 3);
         }
     }
+    measure_transform("xor", (mlr_lane){0}, old, now);
+    measure_transform("sub bf16", (mlr_lane){2, MLR_LANE_FLOAT}, old, now);
+    measure_transform("sub f32", (mlr_lane){4, MLR_LANE_FLOAT}, old, now);
+    measure_transform("sub i8", (mlr_lane){1, MLR_LANE_INT}, old, now);
+    measure_transform("sub i4", (mlr_lane){1, MLR_LANE_NIBBLE}, old, now);
+    measure_join(old, now);
     mlr_buf_release(&b.model);
     mlr_buf_release(&b.payload);
     mlr_zstd_pool_close(b.e.zstd);

@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HEAD = 16, MOST_OUT = 1 << 14, MOST_MEMORY = 24 << 20 };
+enum { HEAD = 16, MOST_OUT = 1 << 12, MOST_MEMORY = 1 << 20 };
 
 typedef struct input {
     const uint8_t *data;
