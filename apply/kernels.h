@@ -11,9 +11,12 @@
 
 #include "apply/base/sha256.h"
 
+struct mlr_neural_kernels;
+
 typedef struct mlr_kernels {
     const char *name; /* "scalar", "avx2" */
     mlr_sha256_blocks sha256;
+    const struct mlr_neural_kernels *neural; /* NULL: the reference */
 } mlr_kernels;
 
 extern const mlr_kernels mlr_kernels_scalar;

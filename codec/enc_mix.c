@@ -107,7 +107,7 @@ static void finder_release(finder *f)
 {
     size_t heads = (size_t)1 << f->bits;
     mlr_give(f->alloc, f->head, heads * sizeof *f->head);
-    mlr_give(f->alloc, f->next, f->old_n * sizeof *f->next);
+    mlr_give(f->alloc, f->next, (f->old_n + 1) * sizeof *f->next);
     mlr_give(f->alloc, f->memory, f->n + f->old_n);
 }
 
@@ -133,7 +133,7 @@ static bool finder_begin(finder *f, const mlr_encoding *e, const mlr_mix_sides *
     }
     size_t heads = (size_t)1 << f->bits;
     f->head = mlr_take(e->alloc, heads * sizeof *f->head);
-    f->next = mlr_take(e->alloc, s->old_n * sizeof *f->next);
+    f->next = mlr_take(e->alloc, (s->old_n + 1) * sizeof *f->next);
     f->memory = flip == 0 ? NULL : mlr_take(e->alloc, s->n + s->old_n);
     if (f->head == NULL || f->next == NULL || (flip != 0 && f->memory == NULL)) {
         return false;

@@ -30,6 +30,9 @@ typedef struct mlr_format {
      */
     int (*probe)(const uint8_t *head, size_t n, uint64_t size);
     mlr_status (*parse)(mlr_parse *p, mlr_err *err);
+    /* Facts that need all files of a set, such as scales in another shard; or NULL. Called
+       once, after the last file was parsed. */
+    void (*relate)(mlr_builder *b);
 } mlr_format;
 
 extern const mlr_format mlr_format_safetensors, mlr_format_gguf, mlr_format_onnx,

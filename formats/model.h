@@ -40,7 +40,7 @@ typedef struct mlr_quant {
     const char *scheme; /* literal: "affine", "gptq", "awq", "matmul-nbits", "fp8-scale" */
 } mlr_quant;
 
-enum { MLR_NO_TENSOR = UINT32_MAX };
+#define MLR_NO_TENSOR UINT32_MAX
 
 /* One row of the tensor table. All pointers live in the model. */
 typedef struct mlr_tensor {
@@ -103,11 +103,12 @@ typedef struct mlr_model {
     const mlr_tensor *tensors; /* in the order of the files */
     const mlr_span *spans;
     const mlr_meta *metas;
-    const char *note; /* why the model was not read as its format, or NULL */
+    const char *note;                  /* why a file was not read as its format, or NULL */
+    const struct mlr_key_index *index; /* of keys, for mlr_model_find() */
     size_t member_count, tensor_count, span_count, meta_count;
 } mlr_model;
 
-/* The tensor with this identity key, or NULL. Logarithmic. */
+/* The tensor with this identity key, or NULL. Constant time. */
 const mlr_tensor *mlr_model_find(const mlr_model *m, mlr_str key);
 
 #endif

@@ -20,6 +20,7 @@ typedef struct mlr_window {
     const mlr_allocator *alloc;
     uint8_t *memory; /* slots * bytes */
     uint64_t tick;
+    size_t recent; /* slot of the last hit, tried first */
     struct {
         uint64_t off, used; /* file offset of the slot; tick of last use */
         size_t len;         /* 0: empty */

@@ -1,10 +1,104 @@
-/* Chooses a command, or the terminal UI when two models are given. */
-#include <stdio.h>
+/* The process: signals, streams and terminal facts for the command line. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#include "apply/version.h"
+#include "apply/host/heap.h"
+#include "tui/cli/cmd.h"
 
-int main(void)
+static volatile sig_atomic_t caught; /* the signal that asks this run to stop */
+
+static void on_signal(int number)
 {
-    puts("mallorn " MLR_VERSION);
-    return 0;
+    caught = number;
+}
+
+static bool keep_going(void *ctx, uint64_t done, uint64_t total)
+{
+    (void)ctx;
+    (void)done;
+    (void)total;
+    return caught == 0;
+}
+
+static void install_signals(void)
+{
+    static const int stop[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    /* A second signal of the same kind kills, should the first one not be heard. */
+    action.sa_flags = (int)(SA_RESETHAND | SA_RESTART);
+    for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++) {
+        (void)sigaction(stop[i], &action, NULL);
+    }
+    (void)sigaction(SIGPIPE, &ignore, NULL); /* shows as EPIPE, after cleaning up */
+}
+
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
+static unsigned terminal_width(void)
+{
+    const char *columns = getenv("COLUMNS");
+    long n = columns == NULL ? 0 : strtol(columns, NULL, 10);
+    struct winsize size;
+    if (n <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+        n = size.ws_col;
+    }
+    if (n <= 0) {
+        return 80;
+    }
+    return n < 40 ? 40 : n > 1000 ? 1000 : (unsigned)n;
+}
+
+/* By the same three variables as setlocale(), without changing this process's locale. */
+static bool utf8_wanted(void)
+{
+    static const char *const name[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
+        const char *value = getenv(name[i]);
+        if (value != NULL && value[0] != '\0') {
+            return strcasestr(value, "utf-8") != NULL || strcasestr(value, "utf8") != NULL;
+        }
+    }
+    return false;
+}
+
+/* The shell should see what ended us, not a number that resembles it. */
+static int end_by_signal(int number)
+{
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+    return 128 + number;
+}
+
+int main(int argc, char **argv)
+{
+    mlr_heap heap;
+    mlr_tick tick = {.keep_going = keep_going};
+    mlr_heap_init(&heap);
+    install_signals();
+    mlr_cli cli = {
+        .alloc = &heap.alloc,
+        .tick = &tick,
+        .env = environment,
+        .out = stdout,
+        .err = stderr,
+        .width = terminal_width(),
+        .utf8 = utf8_wanted(),
+        .out_tty = isatty(STDOUT_FILENO) == 1,
+        .err_tty = isatty(STDERR_FILENO) == 1,
+    };
+    int code = mlr_cli_run(&cli, argc, (const char *const *)argv);
+    if (code == 128 + SIGPIPE) {
+        return end_by_signal(SIGPIPE);
+    }
+    if (code == 128 + SIGINT && caught != 0) {
+        return end_by_signal(caught);
+    }
+    return code;
 }

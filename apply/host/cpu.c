@@ -4,6 +4,11 @@
 
 #include "apply/host/sha256_fast.h"
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -59,9 +64,9 @@ mlr_sha256_blocks mlr_host_sha256(void)
 {
 #if defined(__x86_64__)
     return mlr_cpu_has_shani() ? mlr_sha256_blocks_shani : mlr_sha256_blocks_c;
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_SHA2)
-    /* The compiler was told that every target has them. */
-    return mlr_sha256_blocks_armv8;
+#elif defined(__aarch64__)
+    bool able = (getauxval(AT_HWCAP) & HWCAP_SHA2) != 0;
+    return able ? mlr_sha256_blocks_armv8 : mlr_sha256_blocks_c;
 #else
     return mlr_sha256_blocks_c;
 #endif

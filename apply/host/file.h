@@ -21,7 +21,9 @@ typedef struct mlr_sys {
     /* Opens without leaving `dir` and through no link; ENOSYS where the kernel cannot. */
     int (*openat_beneath)(void *ctx, int dir, const char *path, int flags);
     ssize_t (*pread)(void *ctx, int fd, void *dst, size_t n, off_t off);
+    ssize_t (*read)(void *ctx, int fd, void *dst, size_t n);
     ssize_t (*write)(void *ctx, int fd, const void *src, size_t n);
+    ssize_t (*pwrite)(void *ctx, int fd, const void *src, size_t n, off_t off);
     int (*fstat)(void *ctx, int fd, struct stat *out);
     int (*fallocate)(void *ctx, int fd, off_t off, off_t n);
     int (*ftruncate)(void *ctx, int fd, off_t n);
@@ -101,6 +103,10 @@ typedef struct mlr_out_file {
  */
 mlr_status mlr_out_open(mlr_out_file *o, const char *path, uint64_t size, mlr_overwrite how,
                         const mlr_sys *sys, mlr_err *err);
+
+/* Replaces bytes that were written already, such as a header that is known only at the end. */
+mlr_status mlr_out_rewrite(mlr_out_file *o, uint64_t off, const void *src, size_t n,
+                           mlr_err *err);
 
 /* Gives the file its mode and makes its bytes durable under the temporary name; nothing is
    visible yet. A failure is final: the kernel may have dropped what it could not write. */

@@ -161,6 +161,27 @@ static mlr_status sink_write(void *ctx, const void *src, size_t n, mlr_err *err)
     return MLR_OK;
 }
 
+mlr_status mlr_out_rewrite(mlr_out_file *o, uint64_t off, const void *src, size_t n,
+                           mlr_err *err)
+{
+    if (o->sys == NULL || o->failed || off > o->written || n > o->written - off) {
+        return mlr_fail(err, MLR_E_IO, MLR_NO_OFFSET, "output that was written already");
+    }
+    const uint8_t *from = src;
+    o->synced = false;
+    while (n > 0) {
+        ssize_t put = mlr_sys_pwrite(o->sys, o->fd, from, n, (off_t)off);
+        if (put <= 0) {
+            o->failed = true;
+            return fail(o, put < 0 ? errno : EIO, "output that takes bytes", err);
+        }
+        from += put;
+        off += (uint64_t)put;
+        n -= (size_t)put;
+    }
+    return MLR_OK;
+}
+
 mlr_status mlr_out_open(mlr_out_file *o, const char *path, uint64_t size, mlr_overwrite how,
                         const mlr_sys *sys, mlr_err *err)
 {

@@ -9,7 +9,7 @@
 void mlr_sha256_blocks_shani(uint32_t state[8], const uint8_t *data, size_t blocks);
 #endif
 
-#if defined(__aarch64__) && defined(__ARM_FEATURE_SHA2)
+#if defined(__aarch64__)
 void mlr_sha256_blocks_armv8(uint32_t state[8], const uint8_t *data, size_t blocks);
 #endif
 

@@ -40,6 +40,17 @@ static inline ssize_t mlr_sys_write(const mlr_sys *sys, int fd, const void *src,
     return put;
 }
 
+static inline ssize_t mlr_sys_pwrite(const mlr_sys *sys, int fd, const void *src, size_t n,
+                                     off_t off)
+{
+    ssize_t put = -1;
+    size_t most = n < MLR_SYS_LARGEST ? n : MLR_SYS_LARGEST;
+    do {
+        put = sys->pwrite(sys->ctx, fd, src, most, off);
+    } while (put < 0 && errno == EINTR);
+    return put;
+}
+
 static inline int mlr_sys_fstat(const mlr_sys *sys, int fd, struct stat *out)
 {
     int rc = -1;

@@ -40,10 +40,22 @@ static ssize_t posix_pread(void *ctx, int fd, void *dst, size_t n, off_t off)
     return pread(fd, dst, n, off);
 }
 
+static ssize_t posix_read(void *ctx, int fd, void *dst, size_t n)
+{
+    (void)ctx;
+    return read(fd, dst, n);
+}
+
 static ssize_t posix_write(void *ctx, int fd, const void *src, size_t n)
 {
     (void)ctx;
     return write(fd, src, n);
+}
+
+static ssize_t posix_pwrite(void *ctx, int fd, const void *src, size_t n, off_t off)
+{
+    (void)ctx;
+    return pwrite(fd, src, n, off);
 }
 
 static int posix_fstat(void *ctx, int fd, struct stat *out)
@@ -108,7 +120,9 @@ const mlr_sys mlr_sys_posix = {
     .openat = posix_openat,
     .openat_beneath = posix_openat_beneath,
     .pread = posix_pread,
+    .read = posix_read,
     .write = posix_write,
+    .pwrite = posix_pwrite,
     .fstat = posix_fstat,
     .fallocate = posix_fallocate_only,
     .ftruncate = posix_ftruncate,

@@ -1,38 +1,74 @@
 #!/bin/sh
 # Debian packages that building and testing need.
-#   ensure    quietly succeeds when nothing is missing; otherwise installs
-#   install   installs what is missing, saying first what that is
-need_tools='pkg-config:pkg-config clang:clang llvm-nm-14:llvm-14'
-need_headers='libzstd:libzstd-dev libxxhash:libxxhash-dev jansson:libjansson-dev
-    yaml-0.1:libyaml-dev ncursesw:libncurses-dev cmocka:libcmocka-dev'
+#   deps.sh ensure build|check [MODULE...]   silent when nothing is missing; else installs it,
+#                                            or says what to run and fails
+#   deps.sh install [MODULE...]              the same for everything, and may ask for a password
+# The MODULEs are pkg-config names that the program is built from. clang, llvm, clang-format
+# and cppcheck are for `make lint`, `make fuzz` and the bare-metal proof; no test needs them.
+action=${1:-install}
+[ $# -gt 0 ] && shift
+what=check
+if [ "$action" = ensure ]; then
+    what=${1:-build}
+    [ $# -gt 0 ] && shift
+fi
+modules=${*:-libzstd libxxhash jansson yaml-0.1 ncursesw}
+[ "$what" = check ] && modules="$modules cmocka"
+
+package_of() {
+    case $1 in
+    yaml-0.1) echo libyaml-dev ;;
+    jansson) echo libjansson-dev ;;
+    cmocka) echo libcmocka-dev ;;
+    ncursesw) echo libncurses-dev ;;
+    *) echo "$1-dev" ;;
+    esac
+}
 
 missing=
-for pair in $need_tools; do
-    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
-done
-for pair in $need_headers; do
-    pkg-config --exists "${pair%%:*}" 2>/dev/null || missing="$missing ${pair##*:}"
+compiler=${CC:-cc}
+if ! command -v "$compiler" >/dev/null 2>&1; then
+    case $compiler in
+    clang*) missing="$missing clang libc6-dev" ;;
+    *) missing="$missing gcc libc6-dev" ;;
+    esac
+elif ! echo '#include <stdio.h>' | "$compiler" -E - >/dev/null 2>&1; then
+    missing="$missing libc6-dev"
+fi
+command -v pkg-config >/dev/null 2>&1 || missing="$missing pkg-config"
+for module in $modules; do
+    pkg-config --exists "$module" 2>/dev/null || missing="$missing $(package_of "$module")"
 done
 if [ -z "$missing" ]; then
-    [ "$1" = ensure ] || echo "nothing is missing"
+    [ "$action" = ensure ] || echo "nothing is missing"
     exit 0
 fi
 
-command -v apt-get >/dev/null 2>&1 || {
-    echo "mallorn needs these packages (Debian's names):$missing" >&2
-    exit 1
-}
-run="apt-get install -y --no-install-recommends$missing"
-if [ "$(id -u)" = 0 ]; then
-    sudo=
-elif command -v sudo >/dev/null 2>&1 && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
-    sudo=sudo
-else
-    echo "Packages are missing and this user may not install them. Please run as root:" >&2
-    echo "    $run" >&2
+if ! command -v apt-get >/dev/null 2>&1; then
+    echo "mallorn needs these packages, here by Debian's names:$missing" >&2
     exit 1
 fi
+run="apt-get install -y --no-install-recommends$missing"
+as_root=
+if [ "$(id -u)" != 0 ]; then
+    as_root=sudo
+    if ! command -v sudo >/dev/null 2>&1; then
+        echo "Packages are missing, and only root may install them. Please run:" >&2
+        echo "    su -c 'apt-get update && $run'" >&2
+        exit 1
+    fi
+    # Building asks nobody for a password; `make deps` may.
+    if ! sudo -n true 2>/dev/null && ! { [ "$action" = install ] && [ -t 0 ]; }; then
+        echo "Packages are missing, and this user may not install them. Please run:" >&2
+        echo "    sudo apt-get update && sudo $run" >&2
+        exit 1
+    fi
+fi
 echo "installing:$missing"
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -qq >/dev/null 2>&1
-$sudo $run >/dev/null || { echo "could not install:$missing" >&2; exit 1; }
+# Through env, because sudo drops the environment.
+apt="$as_root env DEBIAN_FRONTEND=noninteractive"
+$apt apt-get update -qq >/dev/null || echo "the package lists could not be renewed" >&2
+if ! $apt $run >/dev/null; then
+    echo "could not install:$missing" >&2
+    exit 1
+fi

@@ -1,0 +1,320 @@
+#include "apply/base/mem.h"
+#include "apply/bits.h"
+#include "apply/decoder.h"
+#include "apply/neural.h"
+#include "apply/neural_block.h"
+#include "apply/neural_kernels.h"
+#include "apply/token.h"
+
+const mlr_neural_kernels mlr_neural_scalar = {.rans = mlr_rans_decode,
+                                              .dot = mlr_dot,
+                                              .predict = mlr_predict,
+                                              .add = mlr_residual_add};
+
+static mlr_status bad(mlr_err *err, const char *rule)
+{
+    return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, rule);
+}
+
+static size_t align64(size_t n)
+{
+    return (n + 63) & ~(size_t)63;
+}
+
+size_t mlr_neural_scratch_bytes(const mlr_record *r, const mlr_neural_head *h)
+{
+    size_t chunk = MLR_NEURAL_CHUNK;
+    size_t sums = h->rank > 0 ? (chunk + 16) * sizeof(int32_t) : 0;
+    size_t more = (h->form & MLR_NEURAL_SPARSE) != 0 ? align64(sizeof(mlr_changes)) : 0;
+    return align64(chunk * r->dtype->block_bytes + 64) + 2 * chunk + align64(sums) + more;
+}
+
+void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory)
+{
+    uint8_t *at = memory;
+    w->expected = at;
+    at += align64((size_t)MLR_NEURAL_CHUNK * n->now.bytes + 64);
+    w->context = at;
+    w->token = at + MLR_NEURAL_CHUNK;
+    at += 2 * (size_t)MLR_NEURAL_CHUNK;
+    w->sums = n->rank > 0 ? (int32_t *)(void *)at : NULL;
+    at += n->rank > 0 ? align64((MLR_NEURAL_CHUNK + 16) * sizeof(int32_t)) : 0;
+    w->changes = (n->form & MLR_NEURAL_SPARSE) != 0 ? (mlr_changes *)(void *)at : NULL;
+}
+
+static mlr_status need(const mlr_record *r, mlr_decoder_need *n, mlr_err *err)
+{
+    mlr_neural_head h;
+    mlr_status s = mlr_neural_head_read(r, &h, err);
+    if (s == MLR_OK) {
+        n->work_bytes = mlr_neural_scratch_bytes(r, &h);
+        s = mlr_neural_need(r, &n->state_bytes, err);
+    }
+    return s;
+}
+
+/* What a block's chunks share. */
+typedef struct job {
+    const mlr_block *b;
+    const mlr_neural *n;
+    const mlr_neural_kernels *kernels;
+    size_t elements;
+    mlr_neural_work work;
+} job;
+
+static mlr_chunk chunk_at(const job *j, size_t first)
+{
+    const mlr_block *b = j->b;
+    size_t left = j->elements - first;
+    return (mlr_chunk){.model = j->n,
+                       .element = b->first / j->n->now.bytes + first,
+                       .before = first,
+                       .n = left < MLR_NEURAL_CHUNK ? left : MLR_NEURAL_CHUNK,
+                       .old = b->old + first * j->n->was.bytes,
+                       .out = b->out + first * j->n->now.bytes,
+                       .expected = j->work.expected,
+                       .context = j->work.context,
+                       .sums = j->work.sums};
+}
+
+static void predict(const job *j, const mlr_chunk *c)
+{
+    if (j->n->rank > 0) {
+        mlr_predict_sums(c, j->kernels->dot);
+    }
+    j->kernels->predict(c);
+}
+
+static mlr_residual residual_of(const job *j, const mlr_chunk *c, mlr_rawbits *raw)
+{
+    return (mlr_residual){.now = &j->n->now,
+                          .expected = c->expected,
+                          .context = c->context,
+                          .token = j->work.token,
+                          .out = j->b->out + c->before * j->n->now.bytes,
+                          .n = c->n,
+                          .raw = raw};
+}
+
+static void decode_exact(const job *j)
+{
+    if (j->n->rank == 0 && !j->n->convert) {
+        memcpy(j->b->out, j->b->old, j->elements * j->n->now.bytes);
+        return;
+    }
+    memset(j->work.token, 0, MLR_NEURAL_CHUNK);
+    for (size_t at = 0; at < j->elements; at += MLR_NEURAL_CHUNK) {
+        mlr_chunk c = chunk_at(j, at);
+        predict(j, &c);
+        mlr_rawbits none = {0};
+        mlr_residual r = residual_of(j, &c, &none);
+        j->kernels->add(&r);
+    }
+}
+
+/* Which groups of a chunk carry tokens, as runs of equal flags. */
+typedef struct skips {
+    mlr_bits bits;
+    mlr_bit model[2][65 + 260];
+    uint64_t left; /* groups until the flag turns */
+    unsigned flag;
+} skips;
+
+static void skips_begin(skips *s, const uint8_t *in, size_t size)
+{
+    mlr_bits_begin(&s->bits, in, size);
+    mlr_bit_reset(s->model[0], sizeof s->model / sizeof(mlr_bit));
+    s->flag = 1;
+    s->left = mlr_bits_number(&s->bits, s->model[1], 2);
+}
+
+static unsigned skips_next(skips *s)
+{
+    while (s->left == 0) {
+        s->flag ^= 1;
+        uint64_t run = mlr_bits_number(&s->bits, s->model[s->flag], 2);
+        s->left =
+            run > UINT32_MAX ? UINT32_MAX : run + 1; /* ends the loop whatever is read */
+    }
+    s->left--;
+    return s->flag;
+}
+
+/* Decodes the tokens of a chunk whose groups are partly skipped. */
+static void decode_some(const job *j, skips *s, const mlr_chunk *c, mlr_rans *rans)
+{
+    unsigned on[MLR_NEURAL_CHUNK / MLR_NEURAL_GROUP];
+    uint8_t context[MLR_NEURAL_CHUNK];
+    uint8_t token[MLR_NEURAL_CHUNK];
+    size_t used = 0;
+    size_t groups = (c->n + MLR_NEURAL_GROUP - 1) / MLR_NEURAL_GROUP;
+    for (size_t g = 0; g < groups; g++) {
+        on[g] = skips_next(s);
+        size_t from = g * MLR_NEURAL_GROUP;
+        size_t n = c->n - from < MLR_NEURAL_GROUP ? c->n - from : MLR_NEURAL_GROUP;
+        if (on[g] != 0) {
+            memcpy(context + used, c->context + from, n);
+            used += n;
+        } else {
+            memset(j->work.token + from, 0, n);
+        }
+    }
+    if (used == 0) {
+        return;
+    }
+    j->kernels->rans(rans, context, token, used);
+    used = 0;
+    for (size_t g = 0; g < groups; g++) {
+        size_t from = g * MLR_NEURAL_GROUP;
+        size_t n = c->n - from < MLR_NEURAL_GROUP ? c->n - from : MLR_NEURAL_GROUP;
+        if (on[g] != 0) {
+            memcpy(j->work.token + from, token + used, n);
+            used += n;
+        }
+    }
+}
+
+/* Where the parts of a token block lie. */
+typedef struct parts {
+    mlr_rans rans;
+    mlr_rawbits raw;
+    const uint8_t *map;
+    size_t map_bytes;
+} parts;
+
+static bool find_parts(const job *j, mlr_cursor *c, unsigned kind, parts *p)
+{
+    unsigned lanes_log = kind >> 4;
+    if (lanes_log > 5) {
+        return false;
+    }
+    p->rans = (mlr_rans){.tables = &j->n->tables, .lanes = 1U << lanes_log};
+    size_t limit = c->size;
+    p->rans.word_count = (size_t)mlr_cur_varint_to(c, limit, "neural word count");
+    p->map_bytes =
+        (kind & 8) != 0 ? (size_t)mlr_cur_varint_to(c, limit, "neural map bytes") : 0;
+    p->map = mlr_cur_take(c, p->map_bytes, "neural skip map");
+    const uint8_t *states = mlr_cur_take(c, 4 * (size_t)p->rans.lanes, "neural states");
+    p->rans.words = mlr_cur_take(c, 2 * p->rans.word_count, "neural words");
+    p->raw.size = mlr_cur_left(c);
+    p->raw.in = mlr_cur_take(c, p->raw.size, "neural raw bits");
+    return mlr_cur_ok(c) && mlr_rans_begin(&p->rans, states);
+}
+
+static mlr_status decode_tokens(const job *j, mlr_cursor *c, unsigned kind)
+{
+    parts p = {0};
+    skips s;
+    if (j->n->tables.count == 0 || !find_parts(j, c, kind, &p)) {
+        return bad(c->err, "neural block of tokens");
+    }
+    bool skipping = (kind & 8) != 0;
+    if (skipping) {
+        skips_begin(&s, p.map, p.map_bytes);
+    }
+    mlr_rans_fn rans = p.rans.lanes == MLR_RANS_LANES ? j->kernels->rans : mlr_rans_decode;
+    for (size_t at = 0; at < j->elements; at += MLR_NEURAL_CHUNK) {
+        mlr_chunk k = chunk_at(j, at);
+        predict(j, &k);
+        if (skipping) {
+            decode_some(j, &s, &k, &p.rans);
+        } else {
+            rans(&p.rans, k.context, j->work.token, k.n);
+        }
+        mlr_residual r = residual_of(j, &k, &p.raw);
+        j->kernels->add(&r);
+    }
+    bool whole = mlr_rans_ended(&p.rans) && mlr_rawbits_ended(&p.raw) &&
+                 (!skipping || mlr_bits_ok(&s.bits));
+    return whole ? MLR_OK : bad(c->err, "neural tokens used up exactly");
+}
+
+/* Each class has its own list of gaps, so that a class that rarely changes costs little. */
+static mlr_status decode_changes(const job *j, mlr_cursor *c)
+{
+    mlr_changes *m = j->work.changes;
+    if (m == NULL) {
+        return bad(c->err, "neural block of changes in a sparse record");
+    }
+    mlr_bits d;
+    size_t size = mlr_cur_left(c);
+    mlr_bits_begin(&d, mlr_cur_take(c, size, "neural changes"), size);
+    mlr_changes_reset(m);
+    uint32_t left[MLR_NEURAL_CLASSES];
+    for (unsigned k = 0; k < j->n->classes; k++) {
+        left[k] = mlr_changes_gap(&d, m, k);
+    }
+    memset(j->work.token, 0, MLR_NEURAL_CHUNK);
+    unsigned bytes = j->n->now.bytes;
+    for (size_t at = 0; at < j->elements; at += MLR_NEURAL_CHUNK) {
+        mlr_chunk k = chunk_at(j, at);
+        mlr_rawbits none = {0};
+        predict(j, &k);
+        mlr_residual r = residual_of(j, &k, &none);
+        j->kernels->add(&r);
+        for (size_t i = 0; i < k.n; i++) {
+            unsigned class = k.context[i] & (MLR_NEURAL_CLASSES - 1);
+            if (left[class]-- != 0) {
+                continue;
+            }
+            uint64_t z = mlr_bits_number(&d, m->value[class], 2) + 1;
+            uint64_t x = mlr_number_load(k.expected + i * bytes, bytes) + mlr_unzigzag(z);
+            mlr_number_store(r.out + i * bytes, bytes,
+                             mlr_from_ordered(&j->n->now, x & j->n->now.mask));
+            left[class] = mlr_changes_gap(&d, m, class);
+        }
+    }
+    return mlr_bits_ok(&d) ? MLR_OK : bad(c->err, "neural changes inside their block");
+}
+
+static mlr_status dispatch(job *j, mlr_cursor *c)
+{
+    unsigned kind = mlr_cur_u8(c, "neural block kind");
+    if (!mlr_cur_ok(c)) {
+        return c->err->status;
+    }
+    size_t left = mlr_cur_left(c);
+    if ((kind & 7) == MLR_NEURAL_TOKENS) {
+        return decode_tokens(j, c, kind);
+    }
+    if (kind == MLR_NEURAL_CHANGES) {
+        return decode_changes(j, c);
+    }
+    if (kind == MLR_NEURAL_EXACT && left == 0) {
+        decode_exact(j);
+        return MLR_OK;
+    }
+    if (kind == MLR_NEURAL_STORED && left == j->elements * j->n->now.bytes) {
+        memcpy(j->b->out, c->base + c->pos, left);
+        return MLR_OK;
+    }
+    return bad(c->err, "neural block of a known kind");
+}
+
+static mlr_status decode(const mlr_block *b, mlr_err *err)
+{
+    const mlr_neural *n = b->state;
+    job j = {.b = b,
+             .n = n,
+             .kernels =
+                 b->kernels->neural != NULL ? b->kernels->neural : &mlr_neural_scalar,
+             .elements = b->out_bytes / n->now.bytes};
+    size_t rest = b->out_bytes % n->now.bytes;
+    if (j.elements > b->old_bytes / n->was.bytes || b->payload_bytes < rest) {
+        return bad(err, "neural block with an old element for each new one");
+    }
+    size_t body = b->payload_bytes - rest;
+    if (rest > 0) {
+        memcpy(b->out + b->out_bytes - rest, b->payload + body, rest);
+    }
+    mlr_neural_scratch(&j.work, n, b->work);
+    mlr_cursor c = {.base = b->payload, .size = body, .err = err};
+    return dispatch(&j, &c);
+}
+
+const mlr_decoder mlr_decoder_neural = {.id = MLR_STRATEGY_neural,
+                                        .traits = MLR_NEEDS_OLD,
+                                        .name = "neural",
+                                        .need = need,
+                                        .prepare = mlr_neural_prepare,
+                                        .decode = decode};

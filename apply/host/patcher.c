@@ -1,0 +1,439 @@
+#include "apply/host/patcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apply/base/pool.h"
+#include "apply/dict.h"
+#include "apply/host/inflate_zstd.h"
+#include "apply/host/host_kernels.h"
+#include "apply/host/sys_call.h"
+#include "apply/patch_format.h"
+
+/* The patch as a stream, from a file or a pipe. */
+typedef struct patch_input {
+    mlr_stream stream;
+    const mlr_sys *sys;
+    const char *path;
+    int fd;
+    bool owned;
+} patch_input;
+
+struct mlr_patcher {
+    const mlr_patcher_wish *wish;
+    const mlr_sys *sys;
+    mlr_pool pool;
+    patch_input patch;
+    mlr_patch_header header;
+    mlr_apply_need need;
+    mlr_inflater inflater;
+    mlr_file *base;
+    const mlr_source **base_source;
+    mlr_dict_bytes *dicts;
+    mlr_out_file *out; /* one for each member */
+    uint32_t current;  /* member being written */
+    bool many;         /* the output is a directory */
+    mlr_target target;
+    mlr_apply_io io;
+    uint8_t *arena;
+    mlr_apply *apply;
+};
+
+static mlr_status no_memory(mlr_err *err)
+{
+    return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory to apply a patch with");
+}
+
+/* --- the patch ------------------------------------------------------------------------ */
+
+static mlr_status read_patch(void *ctx, void *dst, size_t n, size_t *got, mlr_err *err)
+{
+    patch_input *p = ctx;
+    ssize_t r = -1;
+    do {
+        r = read(p->fd, dst, n);
+    } while (r < 0 && errno == EINTR);
+    if (r < 0) {
+        return mlr_fail_os(err, errno, MLR_IN_PATCH, p->path, "patch that can be read");
+    }
+    *got = (size_t)r;
+    return MLR_OK;
+}
+
+static mlr_status open_patch(mlr_patcher *p, mlr_err *err)
+{
+    patch_input *in = &p->patch;
+    *in = (patch_input){.sys = p->sys, .path = p->wish->patch_path, .fd = STDIN_FILENO};
+    in->stream = (mlr_stream){.ctx = in, .read = read_patch};
+    if (strcmp(in->path, "-") == 0) {
+        in->path = "standard input";
+        return MLR_OK;
+    }
+    in->fd = mlr_sys_openat(p->sys, AT_FDCWD, in->path, O_RDONLY | O_CLOEXEC, 0);
+    in->owned = in->fd >= 0;
+    return in->owned ? MLR_OK
+                     : mlr_fail_os(err, errno, MLR_IN_PATCH, in->path,
+                                   "patch that can be opened");
+}
+
+static mlr_status read_all(mlr_patcher *p, uint8_t *to, size_t n, uint64_t at, mlr_err *err)
+{
+    for (size_t done = 0; done < n;) {
+        size_t got = 0;
+        if (read_patch(&p->patch, to + done, n - done, &got, err) != MLR_OK) {
+            return err->status;
+        }
+        if (got == 0) {
+            return mlr_fail(err, MLR_E_TRUNCATED, at + done, "patch header");
+        }
+        done += got;
+    }
+    return MLR_OK;
+}
+
+static mlr_status read_header(mlr_patcher *p, mlr_err *err)
+{
+    uint8_t prefix[MLR_PATCH_PREFIX];
+    size_t n = 0;
+    if (read_all(p, prefix, sizeof prefix, 0, err) != MLR_OK ||
+        mlr_patch_peek(prefix, &n, err) != MLR_OK) {
+        return err->status;
+    }
+    uint8_t *bytes = mlr_pool_take(&p->pool, n);
+    if (bytes == NULL) {
+        return no_memory(err);
+    }
+    memcpy(bytes, prefix, sizeof prefix);
+    if (read_all(p, bytes + sizeof prefix, n - sizeof prefix, sizeof prefix, err) !=
+        MLR_OK) {
+        return err->status;
+    }
+    return mlr_patch_header_read(&p->header, bytes, n, err);
+}
+
+/* --- the base ------------------------------------------------------------------------- */
+
+static bool is_directory(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static char *join(mlr_pool *pool, const char *dir, const char *name, size_t n)
+{
+    size_t d = strlen(dir);
+    char *path = mlr_pool_take(pool, d + n + 2);
+    if (path != NULL) {
+        memcpy(path, dir, d);
+        path[d] = '/';
+        memcpy(path + d + 1, name, n);
+    }
+    return path;
+}
+
+/* A base of several files is a directory, or any one of its files. */
+static const char *base_directory(mlr_patcher *p)
+{
+    const char *path = p->wish->base_path;
+    if (is_directory(path)) {
+        return path;
+    }
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? "." : mlr_pool_copy(&p->pool, path, (size_t)(slash - path));
+}
+
+static mlr_status open_base(mlr_patcher *p, mlr_err *err)
+{
+    uint32_t count = p->header.base_count;
+    p->base = mlr_pool_take(&p->pool, (count + 1) * sizeof *p->base);
+    p->base_source = mlr_pool_take(&p->pool, (count + 1) * sizeof *p->base_source);
+    const char *dir = base_directory(p);
+    if (p->base == NULL || p->base_source == NULL || dir == NULL) {
+        return no_memory(err);
+    }
+    bool lone = count == 1 && !is_directory(p->wish->base_path);
+    mlr_patch_iter iter = {0};
+    mlr_patch_member m;
+    for (uint32_t i = 0; mlr_patch_base(&p->header, &iter, &m); i++) {
+        const char *path =
+            lone ? p->wish->base_path : join(&p->pool, dir, m.name, m.name_bytes);
+        if (path == NULL) {
+            return no_memory(err);
+        }
+        mlr_err failure = {0};
+        if (mlr_file_open(&p->base[i], path, p->sys, &failure) != MLR_OK) {
+            *err = failure;
+            return err->status;
+        }
+        p->base_source[i] = &p->base[i].source;
+    }
+    return MLR_OK;
+}
+
+/* --- dictionaries --------------------------------------------------------------------- */
+
+static mlr_status load_file(mlr_patcher *p, const char *path, uint8_t **bytes, size_t *n,
+                            mlr_err *err)
+{
+    mlr_file f = {0};
+    if (mlr_file_open(&f, path, p->sys, err) != MLR_OK) {
+        return err->status;
+    }
+    *n = (size_t)f.source.size;
+    *bytes = NULL;
+    if (f.source.size > MLR_MAX_DICT + MLR_DICT_HEADER) {
+        mlr_fail_limit(err, MLR_NO_OFFSET, "size of a dictionary", f.source.size,
+                       MLR_MAX_DICT);
+    } else if ((*bytes = mlr_pool_take(&p->pool, *n + 1)) == NULL) {
+        no_memory(err);
+    } else {
+        f.source.read_at(f.source.ctx, 0, *bytes, *n, err);
+    }
+    mlr_file_close(&f);
+    return err->status;
+}
+
+/* Gives the dictionary to whichever of the header's entries has its digest. */
+static bool assign_dict(mlr_patcher *p, const mlr_dict *dict)
+{
+    mlr_patch_iter iter = {0};
+    mlr_patch_dict d;
+    bool used = false;
+    for (uint32_t i = 0; mlr_patch_dict_next(&p->header, &iter, &d); i++) {
+        if (!d.embedded && memcmp(d.sha256, dict->digest, MLR_SHA256_BYTES) == 0) {
+            p->dicts[i] = (mlr_dict_bytes){.data = dict->bytes, .size = dict->size};
+            used = true;
+        }
+    }
+    return used;
+}
+
+static mlr_status find_dicts(mlr_patcher *p, mlr_err *err)
+{
+    p->dicts = mlr_pool_take(&p->pool, (p->header.dict_count + 1) * sizeof *p->dicts);
+    if (p->dicts == NULL) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < p->wish->dict_count; i++) {
+        const char *path = p->wish->dict_paths[i];
+        mlr_err failure = {0};
+        uint8_t *bytes = NULL;
+        size_t n = 0;
+        mlr_dict dict;
+        if (load_file(p, path, &bytes, &n, &failure) != MLR_OK ||
+            mlr_dict_view(&dict, bytes, n, mlr_host_kernels()->sha256, &failure) !=
+                MLR_OK) {
+            mlr_err_in(&failure, MLR_IN_DICT, path);
+            *err = failure;
+            return err->status;
+        }
+        if (!assign_dict(p, &dict)) {
+            mlr_err_in(&failure, MLR_IN_DICT, path);
+            mlr_fail(&failure, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
+                     "dictionary that the patch was made with");
+            *err = failure;
+            return err->status;
+        }
+    }
+    mlr_patch_iter iter = {0};
+    mlr_patch_dict d;
+    for (uint32_t i = 0; mlr_patch_dict_next(&p->header, &iter, &d); i++) {
+        if (!d.embedded && p->dicts[i].data == NULL) {
+            return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
+                            "the dictionary that the patch names: give it with --dict");
+        }
+    }
+    return MLR_OK;
+}
+
+/* --- the target ----------------------------------------------------------------------- */
+
+static mlr_status make_parents(mlr_patcher *p, char *path, mlr_err *err)
+{
+    for (char *slash = strchr(path + 1, '/'); slash != NULL;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
+        int why = errno;
+        *slash = '/';
+        if (!made) {
+            return mlr_fail_os(err, why, MLR_IN_OUTPUT, p->wish->out_path,
+                               "directory for the output");
+        }
+    }
+    return MLR_OK;
+}
+
+static mlr_status open_member(void *ctx, uint32_t index, const mlr_patch_member *m,
+                              mlr_err *err)
+{
+    mlr_patcher *p = ctx;
+    p->current = index;
+    const char *path = p->wish->out_path;
+    if (path == NULL) {
+        return MLR_OK;
+    }
+    if (p->many) {
+        char *inside = join(&p->pool, path, m->name, m->name_bytes);
+        if (inside == NULL || make_parents(p, inside, err) != MLR_OK) {
+            return inside == NULL ? no_memory(err) : err->status;
+        }
+        path = inside;
+    }
+    mlr_err failure = {0};
+    if (mlr_out_open(&p->out[index], path, m->size, p->wish->overwrite, p->sys, &failure) !=
+        MLR_OK) {
+        *err = failure;
+    }
+    return err->status;
+}
+
+static mlr_status write_member(void *ctx, const void *src, size_t n, mlr_err *err)
+{
+    mlr_patcher *p = ctx;
+    if (p->wish->out_path == NULL) {
+        return MLR_OK;
+    }
+    const mlr_sink *sink = &p->out[p->current].sink;
+    mlr_err failure = {0};
+    if (sink->write(sink->ctx, src, n, &failure) != MLR_OK) {
+        *err = failure;
+    }
+    return err->status;
+}
+
+/* Durable, but not visible: that waits until every member is proven. */
+static mlr_status close_member(void *ctx, uint32_t index, mlr_err *err)
+{
+    mlr_patcher *p = ctx;
+    if (p->wish->out_path == NULL) {
+        return MLR_OK;
+    }
+    mlr_err failure = {0};
+    if (mlr_out_sync(&p->out[index], &failure) != MLR_OK) {
+        *err = failure;
+    }
+    return err->status;
+}
+
+/* --- memory --------------------------------------------------------------------------- */
+
+/* As many lanes as wanted, or as the budget allows. */
+static mlr_status choose_lanes(mlr_patcher *p, mlr_err *err)
+{
+    unsigned lanes = p->wish->exec == NULL || p->wish->lanes == 0 ? 1 : p->wish->lanes;
+    for (;; lanes--) {
+        if (mlr_apply_need_of(&p->header, &p->inflater, lanes, &p->need, err) != MLR_OK) {
+            return err->status;
+        }
+        if (p->wish->budget == 0 || p->need.arena_bytes <= p->wish->budget) {
+            return MLR_OK;
+        }
+        if (lanes == 1) {
+            err->found = p->wish->budget;
+            err->limit = p->need.arena_bytes;
+            return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                            "memory that this patch needs");
+        }
+    }
+}
+
+static mlr_status begin_apply(mlr_patcher *p, mlr_err *err)
+{
+    p->out = mlr_pool_take(&p->pool, (p->header.target_count + 1) * sizeof *p->out);
+    p->arena = mlr_take(p->wish->alloc, (size_t)p->need.arena_bytes);
+    if (p->out == NULL || p->arena == NULL) {
+        return no_memory(err);
+    }
+    p->target = (mlr_target){
+        .ctx = p, .open = open_member, .write = write_member, .close = close_member};
+    p->io = (mlr_apply_io){.patch = &p->patch.stream,
+                           .base = p->base_source,
+                           .target = &p->target,
+                           .inflater = &p->inflater,
+                           .kernels = mlr_host_kernels(),
+                           .dicts = p->dicts,
+                           .exec = p->need.lanes > 1 ? p->wish->exec : NULL};
+    return mlr_apply_begin(&p->apply, p->arena, (size_t)p->need.arena_bytes, p->need.lanes,
+                           &p->header, &p->io, err);
+}
+
+/* --- public --------------------------------------------------------------------------- */
+
+mlr_status mlr_patcher_open(mlr_patcher **out, const mlr_patcher_wish *wish, mlr_err *err)
+{
+    mlr_patcher *p = mlr_take(wish->alloc, sizeof *p);
+    *out = p;
+    if (p == NULL) {
+        return no_memory(err);
+    }
+    *p = (mlr_patcher){.wish = wish,
+                       .sys = wish->sys != NULL ? wish->sys : &mlr_sys_posix,
+                       .inflater = mlr_inflate_zstd()};
+    mlr_pool_init(&p->pool, wish->alloc);
+    p->patch.fd = -1;
+    if (open_patch(p, err) != MLR_OK || read_header(p, err) != MLR_OK ||
+        choose_lanes(p, err) != MLR_OK || open_base(p, err) != MLR_OK ||
+        find_dicts(p, err) != MLR_OK) {
+        return err->status;
+    }
+    p->many = wish->out_path != NULL &&
+              (p->header.target_count != 1 || is_directory(wish->out_path));
+    return begin_apply(p, err);
+}
+
+const mlr_patch_header *mlr_patcher_header(const mlr_patcher *p)
+{
+    return &p->header;
+}
+
+const mlr_apply_need *mlr_patcher_need(const mlr_patcher *p)
+{
+    return &p->need;
+}
+
+mlr_status mlr_patcher_step(mlr_patcher *p, mlr_err *err)
+{
+    mlr_status status = mlr_apply_step(p->apply, err);
+    for (uint32_t i = 0; status == MLR_OK && i < p->header.base_count; i++) {
+        status = mlr_file_unchanged(&p->base[i], err);
+    }
+    return status;
+}
+
+mlr_apply_at mlr_patcher_where(const mlr_patcher *p)
+{
+    return mlr_apply_where(p->apply);
+}
+
+mlr_status mlr_patcher_publish(mlr_patcher *p, mlr_err *err)
+{
+    for (uint32_t i = 0; p->wish->out_path != NULL && i < p->header.target_count; i++) {
+        if (mlr_out_publish(&p->out[i], err) != MLR_OK) {
+            return err->status;
+        }
+    }
+    return MLR_OK;
+}
+
+void mlr_patcher_close(mlr_patcher *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; p->out != NULL && i < p->header.target_count; i++) {
+        mlr_out_discard(&p->out[i]);
+    }
+    for (uint32_t i = 0; p->base != NULL && i < p->header.base_count; i++) {
+        mlr_file_close(&p->base[i]);
+    }
+    if (p->patch.owned) {
+        mlr_sys_close(p->sys, p->patch.fd);
+    }
+    mlr_give(p->wish->alloc, p->arena, (size_t)p->need.arena_bytes);
+    mlr_pool_release(&p->pool);
+    mlr_give(p->wish->alloc, p, sizeof *p);
+}

@@ -1,0 +1,360 @@
+#include "apply/neural.h"
+
+#include "apply/base/checked.h"
+#include "apply/base/cursor.h"
+#include "apply/base/mem.h"
+#include "apply/bits.h"
+#include "apply/token.h"
+
+static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r,
+                         const mlr_number *now)
+{
+    bool narrow_ok = h->tokens <= mlr_token_count(now->bytes);
+    bool tables_ok = (h->form & (MLR_NEURAL_MIX | MLR_NEURAL_SPARSE)) != 0
+                         ? h->tables == 0 && h->tokens == 0
+                         : h->tables >= 1 && h->tables <= MLR_RANS_TABLES && h->tokens >= 1;
+    bool edges_ok = h->edges == 1 || h->edges == MLR_NEURAL_EDGES;
+    bool lag_ok =
+        h->lag == 0 || (h->lag >= MLR_NEURAL_CHUNK && h->lag < r->new_bytes &&
+                        r->dtype == r->old_dtype && h->rank == 0 && h->edges == 1);
+    return (h->form & ~MLR_NEURAL_FORMS) == 0 && h->classes >= 1 &&
+           h->classes <= MLR_NEURAL_CLASSES && edges_ok && narrow_ok && tables_ok &&
+           lag_ok && h->top <= UINT16_MAX;
+}
+
+/* Factors must be far smaller than the tensor, so that no header can ask for more memory
+   than a few times what the tensor has. */
+static bool rank_is_sane(mlr_neural_head *h, const mlr_record *r, const mlr_number *now)
+{
+    uint64_t elements = r->new_bytes / now->bytes;
+    if ((h->form & MLR_NEURAL_LOWRANK) == 0) {
+        return h->rank == 0;
+    }
+    if (r->row == 0 || !now->is_float || h->rank == 0 || h->rank > MLR_NEURAL_RANK) {
+        return false;
+    }
+    h->rows = elements / r->row + (elements % r->row != 0);
+    uint64_t small = h->rows < r->row ? h->rows : r->row;
+    return h->rank <= small / 2;
+}
+
+mlr_status mlr_neural_head_read(const mlr_record *r, mlr_neural_head *h, mlr_err *err)
+{
+    mlr_number now;
+    mlr_number was;
+    if (!mlr_number_of(r->dtype, &now) || !mlr_number_of(r->old_dtype, &was) ||
+        (r->dtype != r->old_dtype && (!now.is_float || !was.is_float))) {
+        return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "neural record of plain numbers");
+    }
+    *h = (mlr_neural_head){0};
+    mlr_cursor c = {.base = r->model, .size = r->model_bytes, .err = err};
+    h->form = mlr_cur_u8(&c, "neural form");
+    h->classes = mlr_cur_u8(&c, "neural classes");
+    h->edges = mlr_cur_u8(&c, "neural edges");
+    h->tables = mlr_cur_u8(&c, "neural table count");
+    h->tokens = mlr_cur_u8(&c, "neural token count");
+    h->top = mlr_cur_varint(&c, "neural top scale");
+    h->lag = mlr_cur_varint(&c, "neural lag");
+    if ((h->form & MLR_NEURAL_LOWRANK) != 0) {
+        h->rank = mlr_cur_u8(&c, "neural rank");
+        h->shift = mlr_cur_u8(&c, "neural shift") - 64;
+        h->factor_bytes =
+            (size_t)mlr_cur_varint_to(&c, r->model_bytes, "neural factor bytes");
+        h->factors_at = c.pos;
+        (void)mlr_cur_take(&c, h->factor_bytes, "neural factors");
+    }
+    h->tables_at = c.pos;
+    if (!mlr_cur_ok(&c)) {
+        return err->status;
+    }
+    if (!head_is_sane(h, r, &now) || !rank_is_sane(h, r, &now) || h->shift > 30 ||
+        h->shift < -30) {
+        return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "neural model within its limits");
+    }
+    return MLR_OK;
+}
+
+static size_t align64(size_t n)
+{
+    return (n + 63) & ~(size_t)63;
+}
+
+static size_t table_bytes(const mlr_neural_head *h)
+{
+    if ((h->form & MLR_NEURAL_NARROW) != 0) {
+        return align64((size_t)h->tables * (h->tokens + 1U) * sizeof(uint16_t));
+    }
+    return (size_t)h->tables * MLR_RANS_SCALE * sizeof(uint32_t);
+}
+
+static uint64_t rank_pairs(const mlr_neural_head *h)
+{
+    return (h->rank + 1U) / 2;
+}
+
+mlr_status mlr_neural_need(const mlr_record *r, size_t *bytes, mlr_err *err)
+{
+    mlr_neural_head h;
+    mlr_status s = mlr_neural_head_read(r, &h, err);
+    if (s != MLR_OK) {
+        return s;
+    }
+    uint64_t lines = 0;
+    uint64_t factors = 0;
+    uint64_t total = 0;
+    size_t fixed = align64(sizeof(mlr_neural)) + table_bytes(&h);
+    bool ok = mlr_add_u64(h.rows, h.rank == 0 ? 0 : r->row, &lines) &&
+              mlr_mul_u64(lines, rank_pairs(&h) * 2 * sizeof(int16_t), &factors) &&
+              mlr_add_u64(factors, fixed + 256, &total) && mlr_to_size(total, bytes);
+    return ok ? MLR_OK : mlr_fail(err, MLR_E_LIMIT, MLR_NO_OFFSET, "neural state size");
+}
+
+uint32_t mlr_table_weight(unsigned q, unsigned fine)
+{
+    /* 2^(i / 16), 12 bits after the point */
+    static const uint16_t root[16] = {4096, 4277, 4467, 4664, 4871, 5087, 5312, 5547,
+                                      5793, 6049, 6317, 6597, 6889, 7194, 7512, 7845};
+    if (q < 2) {
+        return 0;
+    }
+    unsigned step = (q - 2) << (MLR_TABLE_FINE - fine);
+    return (uint32_t)root[step & 15] << (step >> 4);
+}
+
+bool mlr_table_frequencies(const uint8_t *q, unsigned tokens, unsigned fine, uint16_t *freq)
+{
+    uint64_t total = 0;
+    uint32_t present = 0;
+    unsigned most = tokens;
+    for (unsigned t = 0; t < tokens; t++) {
+        if ((unsigned)q[t] > 2 + (14U << fine)) {
+            return false;
+        }
+        total += mlr_table_weight(q[t], fine);
+        present += q[t] != 0;
+        if (q[t] != 0 && (most == tokens || q[t] > q[most])) {
+            most = t;
+        }
+    }
+    if (present == 0) {
+        return false;
+    }
+    uint32_t left = MLR_RANS_SCALE;
+    for (unsigned t = 0; t < tokens; t++) {
+        uint64_t w = mlr_table_weight(q[t], fine);
+        uint32_t share =
+            total == 0 ? 0 : (uint32_t)(w * (MLR_RANS_SCALE - present) / total);
+        freq[t] = (uint16_t)(q[t] == 0 ? 0 : share + 1);
+        left -= freq[t];
+    }
+    freq[most] = (uint16_t)(freq[most] + left);
+    return true;
+}
+
+void mlr_table_model_reset(mlr_table_model *t)
+{
+    mlr_bit_reset((uint32_t *)(void *)t, sizeof *t / sizeof(uint32_t));
+}
+
+unsigned mlr_table_guess(const uint8_t *q, const uint8_t *before, unsigned t)
+{
+    int guess = before[t];
+    if (t >= 2 && q[t - 1] != 0 && q[t - 2] != 0) {
+        int slope = ((int)q[t - 1] - before[t - 1] + (int)q[t - 2] - before[t - 2]) / 2;
+        guess += before[t] == 0 ? 0 : slope;
+        guess = before[t] == 0 ? (int)q[t - 2] : guess;
+    }
+    return guess < 1 ? 1 : (unsigned)guess;
+}
+
+static unsigned read_q(mlr_bits *d, mlr_table_model *m, const uint8_t *q,
+                       const uint8_t *before, unsigned t)
+{
+    unsigned left = t == 0 ? 1 : q[t - 1] == 0 ? 2U : 0;
+    unsigned up = before[t] == 0 ? 1 : 0;
+    if (mlr_bits_get(d, &m->absent[left][up]) != 0) {
+        return 0;
+    }
+    unsigned guess = mlr_table_guess(q, before, t);
+    unsigned kind = (t < 2 ? 2U : 0U) + up;
+    if (mlr_bits_get(d, &m->zero[kind]) != 0) {
+        return guess;
+    }
+    unsigned down = mlr_bits_get(d, &m->sign[kind]);
+    uint64_t size = mlr_bits_number(d, m->size[kind], 1) + 1;
+    if (size > 255) {
+        return 255;
+    }
+    if (down != 0) {
+        return size < guess ? guess - (unsigned)size : 1;
+    }
+    return guess + size > 255 ? 255 : guess + (unsigned)size;
+}
+
+static bool read_map(mlr_bits *d, mlr_table_model *m, const mlr_neural_head *h,
+                     uint8_t *map)
+{
+    unsigned raw = h->classes * (unsigned)h->edges * (h->lag != 0 ? 2U : 1U);
+    unsigned known = 0;
+    for (unsigned i = 0; i < raw; i++) {
+        unsigned state = i == 0 ? 0 : i % h->edges == 0 ? 1U : 2U;
+        if (i > 0 && mlr_bits_get(d, &m->map_same[state]) != 0) {
+            map[i] = map[i - 1];
+            continue;
+        }
+        if (i == 0 ||
+            (known < h->tables && mlr_bits_get(d, &m->map_new[state != 1]) != 0)) {
+            map[i] = (uint8_t)known++;
+            continue;
+        }
+        map[i] = (uint8_t)mlr_bits_even(d, 6);
+        if (map[i] >= known) {
+            return false;
+        }
+    }
+    return known == h->tables;
+}
+
+static bool read_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, void *to)
+{
+    mlr_table_model m;
+    uint8_t rows[2][MLR_TOKEN_LIMIT] = {{0}};
+    uint16_t freq[MLR_TOKEN_LIMIT];
+    mlr_table_model_reset(&m);
+    if (!read_map(d, &m, h, n->map)) {
+        return false;
+    }
+    unsigned fine = 1 + (unsigned)mlr_bits_even(d, 2);
+    bool narrow = (h->form & MLR_NEURAL_NARROW) != 0;
+    for (unsigned i = 0; i < h->tables; i++) {
+        uint8_t *q = rows[i & 1];
+        const uint8_t *before = rows[1 - (i & 1)];
+        uint64_t last = mlr_bits_number(d, m.last, 1);
+        if (last >= h->tokens) {
+            return false;
+        }
+        memset(q, 0, MLR_TOKEN_LIMIT);
+        for (unsigned t = 0; t <= last; t++) {
+            q[t] = (uint8_t)read_q(d, &m, q, before, t);
+        }
+        if (!mlr_table_frequencies(q, h->tokens, fine, freq)) {
+            return false;
+        }
+        if (narrow) {
+            uint16_t *start = (uint16_t *)to + (size_t)i * (h->tokens + 1U);
+            uint16_t sum = 0;
+            for (unsigned t = 0; t < h->tokens; t++) {
+                start[t] = sum;
+                sum = (uint16_t)(sum + freq[t]);
+            }
+            start[h->tokens] = sum;
+        } else {
+            mlr_rans_widen((uint32_t *)to + (size_t)i * MLR_RANS_SCALE, freq, h->tokens);
+        }
+    }
+    n->tables = (mlr_rans_tables){.wide = narrow ? NULL : to,
+                                  .narrow = narrow ? to : NULL,
+                                  .count = h->tables,
+                                  .tokens = h->tokens};
+    return mlr_bits_ok(d);
+}
+
+static bool read_factor(mlr_bits *d, uint32_t *model, int16_t *out)
+{
+    uint64_t size = mlr_bits_number(d, model, 2);
+    if (size > INT16_MAX) {
+        return false;
+    }
+    int v = (int)size;
+    *out = (int16_t)(size != 0 && mlr_bits_even(d, 1) != 0 ? -v : v);
+    return true;
+}
+
+static bool read_factors(const mlr_neural *n, mlr_bits *d, int16_t *u, int16_t *v)
+{
+    uint32_t model[65 + 260];
+    size_t row = (size_t)n->row;
+    size_t wide = 2 * (size_t)n->rank_pairs;
+    bool ok = true;
+    for (size_t k = 0; k < n->rank && ok; k++) {
+        mlr_bit_reset(model, sizeof model / sizeof *model);
+        for (size_t j = 0; j < row && ok; j++) {
+            ok = read_factor(d, model, &v[(k / 2 * row + j) * 2 + k % 2]);
+        }
+        mlr_bit_reset(model, sizeof model / sizeof *model);
+        for (size_t i = 0; i < n->rows && ok; i++) {
+            ok = read_factor(d, model, &u[i * wide + k]);
+        }
+        ok = ok && mlr_bits_ok(d);
+    }
+    return ok;
+}
+
+/*
+ * Sums are taken in fixed point whose unit follows from the top scale alone: an old
+ * mantissa at the top uses all but a few of 30 bits (both types at most 16 bits wide) or 62
+ * bits.
+ */
+static void set_fixed_point(mlr_neural *m)
+{
+    bool narrow = m->now.bytes <= 2 && m->was.bytes <= 2;
+    int room = narrow ? 30 : 62;
+    m->k_most = room - (m->was.mantissa + 1);
+    m->k_base = (int)m->top - m->k_most;
+    m->sum_limit = ((int64_t)1 << room) - 1;
+    m->s_least =
+        1 - m->now.bias - m->now.mantissa - m->k_base + m->was.bias + m->was.mantissa;
+}
+
+void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head *h)
+{
+    *m = (mlr_neural){.form = h->form,
+                      .classes = h->classes,
+                      .edges = h->edges,
+                      .convert = r->dtype != r->old_dtype,
+                      .top = (uint16_t)h->top,
+                      .lag = h->lag,
+                      .rank = h->rank,
+                      .rank_pairs = (unsigned)rank_pairs(h),
+                      .shift = h->shift,
+                      .row = r->row,
+                      .rows = h->rows};
+    (void)mlr_number_of(r->dtype, &m->now);
+    (void)mlr_number_of(r->old_dtype, &m->was);
+    for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
+        m->map[i] = (uint8_t)i; /* until tables say otherwise */
+    }
+    set_fixed_point(m);
+}
+
+mlr_status mlr_neural_prepare(void *state, const mlr_record *r, mlr_err *err)
+{
+    mlr_neural_head h;
+    mlr_status s = mlr_neural_head_read(r, &h, err);
+    if (s != MLR_OK) {
+        return s;
+    }
+    mlr_neural *n = state;
+    mlr_neural_shape(n, r, &h);
+    uint8_t *at = (uint8_t *)state + align64(sizeof *n);
+    mlr_bits d;
+    if (h.tables > 0) {
+        mlr_bits_begin(&d, r->model + h.tables_at, r->model_bytes - h.tables_at);
+        if (!read_tables(n, &h, &d, at)) {
+            return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "neural tables");
+        }
+        at += table_bytes(&h);
+    }
+    if (n->rank > 0) {
+        int16_t *v = (int16_t *)(void *)at;
+        int16_t *u = v + (size_t)n->row * 2 * n->rank_pairs;
+        memset(v, 0, ((size_t)n->row + (size_t)n->rows) * 2 * n->rank_pairs * sizeof *v);
+        n->u = u;
+        n->v = v;
+        mlr_bits_begin(&d, r->model + h.factors_at, h.factor_bytes);
+        if (!read_factors(n, &d, u, v)) {
+            return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "neural factors");
+        }
+    }
+    return MLR_OK;
+}

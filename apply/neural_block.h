@@ -1,0 +1,36 @@
+/* Memory that decoding one block of a neural record takes, and the coder of change lists.
+ */
+#ifndef MLR_APPLY_NEURAL_BLOCK_H
+#define MLR_APPLY_NEURAL_BLOCK_H
+
+#include "apply/bits.h"
+#include "apply/neural.h"
+
+/* Probabilities of a change list: gaps and values, by class. */
+typedef struct mlr_changes {
+    mlr_bit gap[MLR_NEURAL_CLASSES][65 + 260];
+    mlr_bit value[MLR_NEURAL_CLASSES][65 + 260];
+} mlr_changes;
+
+typedef struct mlr_neural_work {
+    uint8_t *expected, *context, *token; /* of a chunk */
+    int32_t *sums;                       /* NULL without factors */
+    mlr_changes *changes;                /* NULL but in sparse records */
+} mlr_neural_work;
+
+size_t mlr_neural_scratch_bytes(const mlr_record *r, const mlr_neural_head *h);
+void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory);
+
+static inline void mlr_changes_reset(mlr_changes *m)
+{
+    mlr_bit_reset(m->gap[0], sizeof *m / sizeof(mlr_bit));
+}
+
+/* Unchanged elements of the class before its next change. */
+static inline uint32_t mlr_changes_gap(mlr_bits *d, mlr_changes *m, unsigned class)
+{
+    uint64_t gap = mlr_bits_number(d, m->gap[class], 2);
+    return gap > UINT32_MAX ? UINT32_MAX : (uint32_t)gap;
+}
+
+#endif

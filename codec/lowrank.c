@@ -1,0 +1,853 @@
+#include "codec/lowrank.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "codec/bits_write.h"
+#include "codec/cost.h"
+#include "codec/lowrank_ops.h"
+
+enum {
+    LEAST_SIDE = 32,
+    MOST_ELEMENTS = 1 << 26, /* kept as floats while the search runs */
+    SAMPLE_ROWS = 512,
+    SAMPLE_COLUMNS = 512,
+    FIELD_NONE = 255
+};
+
+/* The difference of a matrix in units of the model's fixed point, and its precision. */
+typedef struct matrix {
+    size_t rows, columns;
+    float *d;      /* rows x columns */
+    uint8_t *fine; /* log2 of the unit in the last place, or FIELD_NONE: no such value */
+} matrix;
+
+typedef struct search {
+    const mlr_encoding *e;
+    const mlr_view *view;
+    const mlr_neural *shape;
+    matrix m;
+    size_t side;          /* the larger of rows and columns, rounded up */
+    float *u, *v;         /* MLR_RANK_MAX lines of rows and of columns, by component */
+    float *y, *z;         /* sketches */
+    float *line, *scaled; /* least squares: factors of the other side and the target */
+    float *weight;        /* of one line */
+    float weights[256];   /* of a precision; 0 where there is no value */
+    float power[128];     /* 2^(i - 64) */
+    uint8_t *base;
+    size_t bytes;
+} search;
+
+/* --- reading the matrix ----------------------------------------------------------------
+ */
+
+static void fill_powers(search *s)
+{
+    for (int i = 0; i < 128; i++) {
+        s->power[i] = ldexpf(1, i - 64);
+    }
+}
+
+/* The value of `bits` in fixed point, mantissas being shifted by exponent - base; false
+   where there is none. */
+static bool fixed_point(const search *s, const mlr_number *n, int base, int most,
+                        uint64_t bits, float *out)
+{
+    int field = (int)(bits >> n->mantissa & n->exp_limit);
+    uint64_t mantissa = bits & (((uint64_t)1 << n->mantissa) - 1);
+    mantissa |= field != 0 ? (uint64_t)1 << n->mantissa : 0;
+    int k = (field != 0 ? field : 1) - base;
+    if (field == n->exp_limit || k > most) {
+        return false;
+    }
+    float x = k < -60 ? 0 : (float)mantissa * s->power[k + 64];
+    *out = (bits & n->sign) != 0 ? -x : x;
+    return true;
+}
+
+static void read_element(const search *s, uint64_t is, uint64_t was, float *d,
+                         uint8_t *fine)
+{
+    const mlr_neural *m = s->shape;
+    float x = 0;
+    float y = 0;
+    int base = 1 - m->s_least; /* of new exponents, as k_base is of old ones */
+    bool ok = fixed_point(s, &m->now, base, 60, is, &x) &&
+              fixed_point(s, &m->was, m->k_base, m->k_most, was, &y);
+    *d = ok ? x - y : 0;
+    int field = (int)(is >> m->now.mantissa & m->now.exp_limit);
+    int unit = (field != 0 ? field : 1) - base;
+    *fine = !ok ? FIELD_NONE : unit < 0 ? 0 : unit > 60 ? 60 : (uint8_t)unit;
+}
+
+/* Reads `n` elements from `first` on; what lies beyond the record counts for nothing. */
+static mlr_status read_line(const search *s, uint64_t first, size_t n, float *d,
+                            uint8_t *fine, mlr_err *err)
+{
+    enum { PIECE = 2048 };
+    uint8_t news[PIECE * 8];
+    uint8_t olds[PIECE * 8];
+    const mlr_record *r = s->view->record;
+    unsigned wide = s->shape->now.bytes;
+    unsigned was = s->shape->was.bytes;
+    uint64_t elements = r->new_bytes / wide;
+    for (size_t at = 0; at < n; at += PIECE) {
+        size_t part = n - at < PIECE ? n - at : PIECE;
+        uint64_t from = first + at;
+        size_t real = from >= elements         ? 0
+                      : elements - from < part ? (size_t)(elements - from)
+                                               : part;
+        for (size_t i = real; i < part; i++) {
+            d[at + i] = 0;
+            fine[at + i] = FIELD_NONE;
+        }
+        if (real == 0) {
+            continue;
+        }
+        mlr_status status =
+            s->view->read(s->view->ctx, from * wide, real * wide, news, olds, err);
+        if (status != MLR_OK) {
+            return status;
+        }
+        for (size_t i = 0; i < real; i++) {
+            read_element(s, mlr_number_load(news + i * wide, wide),
+                         mlr_number_load(olds + i * was, was), &d[at + i], &fine[at + i]);
+        }
+    }
+    return MLR_OK;
+}
+
+static mlr_status read_matrix(search *s, mlr_err *err)
+{
+    size_t columns = s->m.columns;
+    mlr_status status = MLR_OK;
+    for (size_t i = 0; i < s->m.rows && status == MLR_OK; i++) {
+        if (!mlr_keep_going(s->e->tick, i, s->m.rows)) {
+            return mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, "work wanted to the end");
+        }
+        status = read_line(s, (uint64_t)i * s->shape->row, columns, s->m.d + i * columns,
+                           s->m.fine + i * columns, err);
+    }
+    return status;
+}
+
+/* --- small dense algebra ---------------------------------------------------------------
+ */
+
+typedef struct square {
+    double a[MLR_SKETCH][MLR_SKETCH];
+} square;
+
+/* gram = y^T y for `rows` lines of MLR_SKETCH floats. */
+static void gram_of(const float *y, size_t rows, unsigned n, square *g)
+{
+    memset(g, 0, sizeof *g);
+    for (size_t i = 0; i < rows; i++) {
+        const float *line = y + i * MLR_SKETCH;
+        for (unsigned k = 0; k < n; k++) {
+            for (unsigned l = k; l < n; l++) {
+                g->a[k][l] += (double)line[k] * (double)line[l];
+            }
+        }
+    }
+    for (unsigned k = 0; k < n; k++) {
+        for (unsigned l = 0; l < k; l++) {
+            g->a[k][l] = g->a[l][k];
+        }
+    }
+}
+
+/* Turns p and q so that a[p][q] becomes 0; false where it is small enough already. */
+static bool rotate(square *g, square *vectors, unsigned n, unsigned p, unsigned q)
+{
+    if (fabs(g->a[p][q]) <= 1e-9 * sqrt(fabs(g->a[p][p] * g->a[q][q]))) {
+        return false;
+    }
+    double theta = (g->a[q][q] - g->a[p][p]) / (2 * g->a[p][q]);
+    double t = (theta >= 0 ? 1 : -1) / (fabs(theta) + sqrt(theta * theta + 1));
+    double c = 1 / sqrt(t * t + 1);
+    double s = t * c;
+    for (unsigned k = 0; k < n; k++) {
+        double x = g->a[k][p];
+        double y = g->a[k][q];
+        g->a[k][p] = c * x - s * y;
+        g->a[k][q] = s * x + c * y;
+    }
+    for (unsigned k = 0; k < n; k++) {
+        double x = g->a[p][k];
+        double y = g->a[q][k];
+        g->a[p][k] = c * x - s * y;
+        g->a[q][k] = s * x + c * y;
+        x = vectors->a[k][p];
+        y = vectors->a[k][q];
+        vectors->a[k][p] = c * x - s * y;
+        vectors->a[k][q] = s * x + c * y;
+    }
+    return true;
+}
+
+/* Eigenvalues of a symmetric matrix, largest first, and its vectors as columns (Jacobi). */
+static void eigen(square *g, unsigned n, square *vectors, double *value)
+{
+    memset(vectors, 0, sizeof *vectors);
+    for (unsigned k = 0; k < n; k++) {
+        vectors->a[k][k] = 1;
+    }
+    bool moved = true;
+    for (int sweep = 0; sweep < 12 && moved; sweep++) {
+        moved = false;
+        for (unsigned p = 0; p + 1 < n; p++) {
+            for (unsigned q = p + 1; q < n; q++) {
+                moved = rotate(g, vectors, n, p, q) || moved;
+            }
+        }
+    }
+    for (unsigned k = 0; k < n; k++) {
+        value[k] = g->a[k][k];
+    }
+    for (unsigned k = 0; k < n; k++) {
+        unsigned best = k;
+        for (unsigned l = k + 1; l < n; l++) {
+            best = value[l] > value[best] ? l : best;
+        }
+        double v = value[k];
+        value[k] = value[best];
+        value[best] = v;
+        for (unsigned i = 0; i < n && best != k; i++) {
+            v = vectors->a[i][k];
+            vectors->a[i][k] = vectors->a[i][best];
+            vectors->a[i][best] = v;
+        }
+    }
+}
+
+/* y becomes y * q, line by line. */
+static void turn_lines(float *y, size_t rows, unsigned n, const square *q)
+{
+    double line[MLR_SKETCH];
+    for (size_t i = 0; i < rows; i++) {
+        float *at = y + i * MLR_SKETCH;
+        for (unsigned l = 0; l < n; l++) {
+            line[l] = 0;
+            for (unsigned k = 0; k < n; k++) {
+                line[l] += (double)at[k] * q->a[k][l];
+            }
+        }
+        for (unsigned l = 0; l < n; l++) {
+            at[l] = (float)line[l];
+        }
+    }
+}
+
+/* Makes the columns orthonormal (Cholesky of the Gram matrix); those that depend on others
+   become zero. */
+static void orthonormal(float *y, size_t rows, unsigned n)
+{
+    square g;
+    square l = {{{0}}};
+    square inverse = {{{0}}};
+    gram_of(y, rows, n, &g);
+    for (unsigned k = 0; k < n; k++) {
+        for (unsigned i = 0; i <= k; i++) {
+            double sum = g.a[k][i];
+            for (unsigned x = 0; x < i; x++) {
+                sum -= l.a[k][x] * l.a[i][x];
+            }
+            if (k == i) {
+                l.a[k][k] = sum > 1e-9 * g.a[k][k] ? sqrt(sum) : 0;
+            } else {
+                l.a[k][i] = l.a[i][i] > 0 ? sum / l.a[i][i] : 0;
+            }
+        }
+    }
+    /* y * inverse(l)^T */
+    for (unsigned k = 0; k < n; k++) {
+        if (!(l.a[k][k] > 0)) {
+            continue;
+        }
+        inverse.a[k][k] = 1 / l.a[k][k];
+        for (unsigned i = k + 1; i < n; i++) {
+            double sum = 0;
+            for (unsigned x = k; x < i; x++) {
+                sum -= l.a[i][x] * inverse.a[k][x];
+            }
+            inverse.a[k][i] = l.a[i][i] > 0 ? sum / l.a[i][i] : 0;
+        }
+    }
+    turn_lines(y, rows, n, &inverse);
+}
+
+static void random_signs(float *y, size_t rows)
+{
+    uint64_t x = 0x9e3779b97f4a7c15U;
+    for (size_t i = 0; i < rows * MLR_SKETCH; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        y[i] = (x >> 40 & 1) != 0 ? 1.0F : -1.0F;
+    }
+}
+
+/*
+ * The dominant directions of d: afterwards y (rows) has orthonormal columns and
+ * z (columns) = d^T y. Returns the squared length of z.
+ */
+static double sketch(const float *d, size_t rows, size_t columns, float *y, float *z,
+                     unsigned turns)
+{
+    random_signs(z, columns);
+    for (unsigned i = 0; i < turns; i++) {
+        mlr_sketch_rows(y, d, z, rows, columns);
+        orthonormal(y, rows, MLR_SKETCH);
+        memset(z, 0, columns * MLR_SKETCH * sizeof *z);
+        mlr_sketch_columns(z, d, y, rows, columns);
+        if (i + 1 < turns) {
+            orthonormal(z, columns, MLR_SKETCH);
+        }
+    }
+    double sum = 0;
+    for (size_t i = 0; i < columns * MLR_SKETCH; i++) {
+        sum += (double)z[i] * (double)z[i];
+    }
+    return sum;
+}
+
+/* --- does a search promise anything? ---------------------------------------------------
+ */
+
+/* Divides every element by the error expected of it, so that all count alike. */
+static double whiten(float *d, const uint8_t *fine, size_t n, const float *power)
+{
+    double mean = 0;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        mean += (double)d[i] * (double)d[i] / (double)n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        double unit = fine[i] == FIELD_NONE ? 0 : (double)power[64 + fine[i]];
+        double scale = unit * unit / 12 + mean;
+        d[i] = scale > 0 ? (float)((double)d[i] / sqrt(scale)) : 0;
+        sum += (double)d[i] * (double)d[i];
+    }
+    return sum;
+}
+
+/* Whether few directions hold more of a sample than they would of noise. */
+static mlr_status promising(const search *s, bool *yes, mlr_err *err)
+{
+    size_t rows = s->m.rows < SAMPLE_ROWS ? s->m.rows : SAMPLE_ROWS;
+    size_t columns = s->m.columns < SAMPLE_COLUMNS ? s->m.columns : SAMPLE_COLUMNS;
+    size_t step = s->m.rows / rows;
+    size_t bytes = rows * columns * (sizeof(float) + 1) +
+                   (rows + columns) * MLR_SKETCH * sizeof(float);
+    float *d = mlr_take(s->e->alloc, bytes);
+    if (d == NULL) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
+    }
+    float *y = d + rows * columns;
+    float *z = y + rows * MLR_SKETCH;
+    uint8_t *fine = (uint8_t *)(z + columns * MLR_SKETCH);
+    mlr_status status = MLR_OK;
+    for (size_t i = 0; i < rows && status == MLR_OK; i++) {
+        status = read_line(s, (uint64_t)i * step * s->shape->row, columns, d + i * columns,
+                           fine + i * columns, err);
+    }
+    if (status == MLR_OK) {
+        double all = whiten(d, fine, rows * columns, s->power);
+        double held = sketch(d, rows, columns, y, z, 2);
+        double edge = sqrt((double)rows) + sqrt((double)columns);
+        double noise = MLR_SKETCH * edge * edge / ((double)rows * (double)columns);
+        double share = all > 0 ? held / all : 0;
+        *yes = share > (noise < 0.7 ? noise : 0.7);
+    }
+    mlr_give(s->e->alloc, d, bytes);
+    return status;
+}
+
+/* --- least squares ---------------------------------------------------------------------
+ */
+
+/* Solves gram * x = target by Cholesky; `gram` holds the upper triangle and the target. */
+static void solve(const float *gram, unsigned rank, float *x)
+{
+    double a[MLR_RANK_MAX][MLR_RANK_MAX];
+    double b[MLR_RANK_MAX];
+    double trace = 0;
+    for (unsigned k = 0; k < rank; k++) {
+        trace += (double)gram[k * MLR_GRAM_STRIDE + k];
+    }
+    double ridge = trace / rank * 1e-6 + 1e-30;
+    for (unsigned k = 0; k < rank; k++) {
+        b[k] = (double)gram[k * MLR_GRAM_STRIDE + rank];
+        for (unsigned l = 0; l <= k; l++) {
+            double sum = (double)gram[l * MLR_GRAM_STRIDE + k] + (k == l ? ridge : 0);
+            for (unsigned i = 0; i < l; i++) {
+                sum -= a[k][i] * a[l][i];
+            }
+            a[k][l] = k == l ? sqrt(sum > ridge * 0.5 ? sum : ridge * 0.5) : sum / a[l][l];
+        }
+    }
+    for (unsigned k = 0; k < rank; k++) {
+        for (unsigned i = 0; i < k; i++) {
+            b[k] -= a[k][i] * b[i];
+        }
+        b[k] /= a[k][k];
+    }
+    for (unsigned k = rank; k-- > 0;) {
+        for (unsigned i = k + 1; i < rank; i++) {
+            b[k] -= a[i][k] * b[i];
+        }
+        b[k] /= a[k][k];
+        x[k] = (float)b[k];
+    }
+}
+
+static size_t up8(size_t n)
+{
+    return (n + 7) & ~(size_t)7;
+}
+
+/* Brings the known side's factors into `line`, padded for mlr_gram(). */
+static void load_side(search *s, const float *side, size_t n, unsigned rank)
+{
+    size_t padded = up8(n);
+    memset(s->line, 0, (rank + 4U) * padded * sizeof *s->line);
+    for (size_t k = 0; k < rank; k++) {
+        memcpy(s->line + k * padded, side + k * s->side, n * sizeof *side);
+    }
+}
+
+static void solve_line(search *s, const float *d, const uint8_t *fine, size_t stride,
+                       size_t n, unsigned rank, float *x)
+{
+    float gram[MLR_GRAM_STRIDE * MLR_GRAM_STRIDE];
+    size_t padded = up8(n);
+    float *target = s->line + rank * padded;
+    for (size_t j = 0; j < n; j++) {
+        target[j] = d[j * stride];
+        s->weight[j] = s->weights[fine[j * stride]];
+    }
+    for (size_t j = n; j < padded; j++) {
+        s->weight[j] = 0;
+    }
+    mlr_gram(gram, s->line, s->scaled, s->weight, rank, padded);
+    solve(gram, rank, x);
+}
+
+static void solve_rows(search *s, unsigned rank)
+{
+    float x[MLR_RANK_MAX];
+    load_side(s, s->v, s->m.columns, rank);
+    for (size_t i = 0; i < s->m.rows; i++) {
+        solve_line(s, s->m.d + i * s->m.columns, s->m.fine + i * s->m.columns, 1,
+                   s->m.columns, rank, x);
+        for (unsigned k = 0; k < rank; k++) {
+            s->u[k * s->side + i] = x[k];
+        }
+    }
+}
+
+static void solve_columns(search *s, unsigned rank)
+{
+    float x[MLR_RANK_MAX];
+    load_side(s, s->u, s->m.rows, rank);
+    for (size_t j = 0; j < s->m.columns; j++) {
+        solve_line(s, s->m.d + j, s->m.fine + j, s->m.columns, s->m.rows, rank, x);
+        for (unsigned k = 0; k < rank; k++) {
+            s->v[k * s->side + j] = x[k];
+        }
+    }
+}
+
+/* --- choosing the rank -----------------------------------------------------------------
+ */
+
+/* Some rows, and what the first components leave of them. */
+typedef struct sample {
+    uint32_t count[32][64]; /* sizes in units of the last place, by precision */
+    size_t step, rows;
+    unsigned rank; /* components taken out so far */
+    float *left;   /* rows x columns */
+} sample;
+
+static bool sample_begin(const search *s, sample *c)
+{
+    c->step = s->m.rows * s->m.columns / 65536 + 1;
+    c->step = c->step > s->m.rows ? s->m.rows : c->step;
+    c->rows = s->m.rows / c->step;
+    c->rank = 0;
+    c->left = mlr_take(s->e->alloc, c->rows * s->m.columns * sizeof *c->left);
+    for (size_t i = 0; c->left != NULL && i < c->rows; i++) {
+        memcpy(c->left + i * s->m.columns, s->m.d + i * c->step * s->m.columns,
+               s->m.columns * sizeof(float));
+    }
+    return c->left != NULL;
+}
+
+static void sample_end(const search *s, sample *c)
+{
+    mlr_give(s->e->alloc, c->left, c->rows * s->m.columns * sizeof *c->left);
+}
+
+static void sample_take_out(const search *s, sample *c, unsigned rank)
+{
+    for (size_t i = 0; i < c->rows; i++) {
+        float *left = c->left + i * s->m.columns;
+        for (size_t k = c->rank; k < rank; k++) {
+            mlr_line_subtract(left, s->v + k * s->side, s->u[k * s->side + i * c->step],
+                              s->m.columns);
+        }
+    }
+    c->rank = rank;
+}
+
+/* Bits * 65536 of what is left in the sample, about. */
+static uint64_t sample_cost(const search *s, sample *c)
+{
+    memset(c->count, 0, sizeof c->count);
+    for (size_t i = 0; i < c->rows; i++) {
+        const uint8_t *fine = s->m.fine + i * c->step * s->m.columns;
+        const float *left = c->left + i * s->m.columns;
+        for (size_t j = 0; j < s->m.columns; j++) {
+            if (fine[j] == FIELD_NONE) {
+                continue;
+            }
+            float ulps = left[j] * s->power[64 - fine[j]];
+            float size = ulps < 0 ? -ulps : ulps;
+            unsigned whole = size > 1e6F ? 1000000U : (unsigned)(size + 0.5F);
+            unsigned token = whole < 16 ? whole * 2 : 24 + 2 * mlr_log2_u64(whole);
+            c->count[fine[j] / 2][token | (ulps < 0 && whole > 0)]++;
+        }
+    }
+    uint64_t cost = 0;
+    for (unsigned i = 0; i < 32; i++) {
+        cost += mlr_entropy_q16(c->count[i], 64);
+        for (unsigned t = 32; t < 64; t++) {
+            cost += (uint64_t)c->count[i][t] * ((t - 24) / 2) << 16; /* raw bits */
+        }
+    }
+    return cost;
+}
+
+static void set_weights(search *s, double noise)
+{
+    for (unsigned f = 0; f < 64; f++) {
+        double unit = (double)s->power[64 + (f < 60 ? f : 60)];
+        s->weights[f] = (float)(1 / (unit * unit / 12 + noise));
+    }
+    for (unsigned f = 64; f < 256; f++) {
+        s->weights[f] = 0;
+    }
+}
+
+/* Finds the variance that is neither rounding nor explained by the components taken out. */
+static void settle_noise(search *s, const sample *c)
+{
+    for (int turn = 0; turn < 3; turn++) {
+        double excess = 0;
+        double weight = 0;
+        for (size_t i = 0; i < c->rows; i++) {
+            const uint8_t *fine = s->m.fine + i * c->step * s->m.columns;
+            const float *left = c->left + i * s->m.columns;
+            for (size_t j = 0; j < s->m.columns; j++) {
+                double unit = (double)s->power[64 + (fine[j] & 63)];
+                double w = (double)s->weights[fine[j]];
+                weight += w;
+                excess += w * ((double)left[j] * (double)left[j] - unit * unit / 12);
+            }
+        }
+        double noise = weight > 0 ? excess / weight : 0;
+        double least = 1e-3 * (double)(c->rows * s->m.columns) / (weight + 1e-30);
+        set_weights(s, noise > least ? noise : least);
+    }
+}
+
+static unsigned choose_rank(const search *s, sample *c)
+{
+    static const uint8_t ranks[] = {0, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32};
+    unsigned best = 0;
+    double least = 0;
+    double scale = (double)s->m.rows / (double)c->rows;
+    size_t small = s->m.rows < s->m.columns ? s->m.rows : s->m.columns;
+    for (size_t i = 0; i < sizeof ranks && ranks[i] <= small / 2; i++) {
+        sample_take_out(s, c, ranks[i]);
+        double bits = (double)sample_cost(s, c) / 65536 * scale +
+                      (double)(ranks[i] * (s->m.rows + s->m.columns)) * 6.5;
+        if (i == 0 || bits < least) {
+            least = bits;
+            best = ranks[i];
+        } else if (bits > least * 1.05 && ranks[i] > 2 * best + 8) {
+            break;
+        }
+    }
+    return best;
+}
+
+static mlr_status choose(search *s, unsigned *rank, mlr_err *err)
+{
+    sample c;
+    if (!sample_begin(s, &c)) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
+    }
+    *rank = choose_rank(s, &c);
+    sample_end(s, &c);
+    return MLR_OK;
+}
+
+/* Sets the weights for the first `rank` components as they are now. */
+static mlr_status weigh(search *s, unsigned rank, mlr_err *err)
+{
+    sample c;
+    if (!sample_begin(s, &c)) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
+    }
+    sample_take_out(s, &c, rank);
+    settle_noise(s, &c);
+    sample_end(s, &c);
+    return MLR_OK;
+}
+
+/* --- integers --------------------------------------------------------------------------
+ */
+
+/* Gives both sides the same share of every component's size, components orthogonal. */
+static void balance(search *s, unsigned rank, double *size)
+{
+    square gu;
+    square gv;
+    square q;
+    double value[MLR_SKETCH];
+    float *y = s->y;
+    float *z = s->z;
+    for (unsigned k = 0; k < rank; k++) {
+        for (size_t i = 0; i < s->m.rows; i++) {
+            y[i * MLR_SKETCH + k] = s->u[k * s->side + i];
+        }
+        for (size_t j = 0; j < s->m.columns; j++) {
+            z[j * MLR_SKETCH + k] = s->v[k * s->side + j];
+        }
+    }
+    /* y = p * diag, p orthonormal: y * q has orthogonal columns of length sqrt(value) */
+    gram_of(y, s->m.rows, rank, &gu);
+    eigen(&gu, rank, &q, value);
+    turn_lines(y, s->m.rows, rank, &q);
+    turn_lines(z, s->m.columns, rank, &q);
+    square scale = {{{0}}};
+    square back = {{{0}}};
+    for (unsigned k = 0; k < rank; k++) {
+        double length = value[k] > 0 ? sqrt(value[k]) : 0;
+        scale.a[k][k] = length > 0 ? 1 / length : 0;
+        back.a[k][k] = length;
+    }
+    turn_lines(y, s->m.rows, rank, &scale);
+    turn_lines(z, s->m.columns, rank, &back);
+    gram_of(z, s->m.columns, rank, &gv);
+    eigen(&gv, rank, &q, value);
+    turn_lines(y, s->m.rows, rank, &q);
+    turn_lines(z, s->m.columns, rank, &q);
+    for (unsigned k = 0; k < rank; k++) {
+        double length = value[k] > 0 ? sqrt(value[k]) : 0; /* the singular value */
+        double half = sqrt(length);
+        size[k] = length;
+        for (size_t i = 0; i < s->m.rows; i++) {
+            s->u[k * s->side + i] = (float)((double)y[i * MLR_SKETCH + k] * half);
+        }
+        for (size_t j = 0; j < s->m.columns; j++) {
+            float x = z[j * MLR_SKETCH + k];
+            s->v[k * s->side + j] = half > 0 ? (float)((double)x / half) : 0;
+        }
+    }
+}
+
+/* log2 of the product of both sides' steps, in units of the fixed point. */
+static int choose_shift(const search *s, unsigned rank, const double *size)
+{
+    double sum = 0;
+    double rows = (double)s->m.rows;
+    double columns = (double)s->m.columns;
+    double weight = 0;
+    for (unsigned k = 0; k < rank; k++) {
+        sum += size[k];
+    }
+    for (size_t i = 0; i < s->m.rows * s->m.columns; i++) {
+        weight += (double)s->weights[s->m.fine[i]];
+    }
+    double noise = weight > 0 ? rows * columns / weight : 1;
+    double share = 1.5 * (rows + columns) * rank / (rows * columns);
+    double step = share * noise * 12 / (sum * (1 / rows + 1 / columns) + 1e-30);
+    int shift = (int)floor(log2(step) + 0.5);
+    return shift < -30 ? -30 : shift > 30 ? 30 : shift;
+}
+
+static int16_t to_step(float x, double step)
+{
+    double q = floor((double)x / step + 0.5);
+    return (int16_t)(q > 32767 ? 32767 : q < -32767 ? -32767 : q);
+}
+
+static bool make_integers(search *s, unsigned rank, mlr_factors *f)
+{
+    double size[MLR_SKETCH];
+    size_t pairs = (rank + 1U) / 2;
+    balance(s, rank, size);
+    f->shift = choose_shift(s, rank, size);
+    double step = sqrt(ldexp(1, f->shift));
+    f->bytes = (s->m.rows + s->m.columns) * 2 * pairs * sizeof(int16_t);
+    f->v = mlr_take(s->e->alloc, f->bytes);
+    if (f->v == NULL) {
+        return false;
+    }
+    memset(f->v, 0, f->bytes);
+    f->u = f->v + s->m.columns * 2 * pairs;
+    for (size_t k = 0; k < rank; k++) {
+        for (size_t j = 0; j < s->m.columns; j++) {
+            int16_t q = to_step(s->v[k * s->side + j], step);
+            f->v[(k / 2 * s->m.columns + j) * 2 + k % 2] = q;
+            s->v[k * s->side + j] = (float)((double)q * step);
+        }
+    }
+    solve_rows(s, rank); /* once more, against what the decoder will see of V */
+    for (size_t k = 0; k < rank; k++) {
+        for (size_t i = 0; i < s->m.rows; i++) {
+            f->u[i * 2 * pairs + k] = to_step(s->u[k * s->side + i], step);
+        }
+    }
+    f->rank = rank;
+    return true;
+}
+
+/* --- the search ------------------------------------------------------------------------
+ */
+
+static bool take_memory(search *s)
+{
+    size_t n = s->m.rows * s->m.columns;
+    size_t side = up8(s->m.rows > s->m.columns ? s->m.rows : s->m.columns);
+    size_t sketches = 2 * side * MLR_SKETCH;
+    size_t lines = (4 * MLR_RANK_MAX + 16) * side;
+    s->side = side;
+    s->bytes = (up8(n) + sketches + lines + side) * sizeof(float) + n;
+    s->base = mlr_take(s->e->alloc, s->bytes);
+    if (s->base == NULL) {
+        return false;
+    }
+    float *at = (float *)(void *)s->base;
+    s->m.d = at;
+    s->y = s->m.d + up8(n);
+    s->z = s->y + side * MLR_SKETCH;
+    s->u = s->z + side * MLR_SKETCH;
+    s->v = s->u + side * MLR_RANK_MAX;
+    s->line = s->v + side * MLR_RANK_MAX;
+    s->scaled = s->line + side * (MLR_RANK_MAX + 8);
+    s->weight = s->scaled + side * (MLR_RANK_MAX + 8);
+    s->m.fine = (uint8_t *)(s->weight + side);
+    return true;
+}
+
+/* Components from the sketch, largest first: u = y * q, v = z * q. */
+static void components(search *s)
+{
+    square g;
+    square q;
+    double value[MLR_SKETCH];
+    gram_of(s->z, s->m.columns, MLR_SKETCH, &g);
+    eigen(&g, MLR_SKETCH, &q, value);
+    turn_lines(s->y, s->m.rows, MLR_SKETCH, &q);
+    turn_lines(s->z, s->m.columns, MLR_SKETCH, &q);
+    for (size_t k = 0; k < MLR_RANK_MAX; k++) {
+        for (size_t i = 0; i < s->m.rows; i++) {
+            s->u[k * s->side + i] = s->y[i * MLR_SKETCH + k];
+        }
+        for (size_t j = 0; j < s->m.columns; j++) {
+            s->v[k * s->side + j] = s->z[j * MLR_SKETCH + k];
+        }
+    }
+}
+
+static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
+{
+    mlr_status status = read_matrix(s, err);
+    if (status != MLR_OK) {
+        return status;
+    }
+    (void)sketch(s->m.d, s->m.rows, s->m.columns, s->y, s->z, 2);
+    components(s);
+    set_weights(s, 0);
+    unsigned rank = 0;
+    status = choose(s, &rank, err);
+    if (status == MLR_OK && rank > 0) {
+        status = weigh(s, rank, err);
+    }
+    if (status != MLR_OK || rank == 0) {
+        return status;
+    }
+    solve_rows(s, rank);
+    solve_columns(s, rank);
+    status = weigh(s, rank, err);
+    if (status != MLR_OK) {
+        return status;
+    }
+    bool ok = make_integers(s, rank, f);
+    return ok ? MLR_OK
+              : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                         "memory for studying a tensor");
+}
+
+mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
+                              const mlr_neural *shape, mlr_factors *f, mlr_err *err)
+{
+    *f = (mlr_factors){0};
+    uint64_t elements = v->record->new_bytes / shape->now.bytes;
+    uint64_t row = v->record->row;
+    if (!shape->now.is_float || row < LEAST_SIDE || elements / row < LEAST_SIDE ||
+        elements > MOST_ELEMENTS || shape->now.bytes == 8 || shape->was.bytes == 8) {
+        return MLR_OK;
+    }
+    search s = {.e = e, .view = v, .shape = shape};
+    s.m.columns = (size_t)row;
+    s.m.rows = (size_t)(elements / row + (elements % row != 0));
+    fill_powers(&s);
+    bool yes = false;
+    mlr_status status = promising(&s, &yes, err);
+    if (status != MLR_OK || !yes) {
+        return status;
+    }
+    if (!take_memory(&s)) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
+    }
+    status = fit(&s, f, err);
+    mlr_give(e->alloc, s.base, s.bytes);
+    return status;
+}
+
+static void put_factor(mlr_bits_out *e, mlr_bit *model, int16_t q)
+{
+    uint64_t size = (uint64_t)(q < 0 ? -q : q);
+    mlr_bits_put_number(e, model, 2, size);
+    if (size != 0) {
+        mlr_bits_put_even(e, q < 0, 1);
+    }
+}
+
+void mlr_factors_write(const mlr_factors *f, uint64_t rows, uint64_t row, mlr_buf *out)
+{
+    mlr_bits_out e;
+    mlr_bit model[65 + 260];
+    size_t wide = (f->rank + 1U) / 2 * 2;
+    mlr_bits_out_begin(&e, out);
+    for (size_t k = 0; k < f->rank; k++) {
+        mlr_bit_reset(model, sizeof model / sizeof *model);
+        for (size_t j = 0; j < row; j++) {
+            put_factor(&e, model, f->v[(k / 2 * (size_t)row + j) * 2 + k % 2]);
+        }
+        mlr_bit_reset(model, sizeof model / sizeof *model);
+        for (size_t i = 0; i < rows; i++) {
+            put_factor(&e, model, f->u[i * wide + k]);
+        }
+    }
+    mlr_bits_out_end(&e);
+}

@@ -1,0 +1,96 @@
+/*
+ * What was decided for every byte of the new model: which stretches are coded as records of
+ * their own against which old bytes, and which travel as structure ("glue").
+ */
+#ifndef MLR_CODEC_PLAN_H
+#define MLR_CODEC_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analysis/match.h"
+#include "apply/base/pool.h"
+#include "codec/patch_write.h"
+
+/* Who decided. */
+typedef enum mlr_chooser {
+    MLR_CHOSEN_BY_DEFAULT,
+    MLR_CHOSEN_BY_AUTO,
+    MLR_CHOSEN_BY_RULE,
+    MLR_CHOSEN_BY_PERSON
+} mlr_chooser;
+
+enum {
+    MLR_AUTO = -1,  /* in place of a strategy id: the best of all */
+    MLR_NEURAL = -2 /* the best of those that know floats and blocks */
+};
+
+/* Tensors below this size travel with the structure: a record of their own costs more. */
+enum { MLR_SMALL_TENSOR = 2048 };
+
+/* How one tensor is to be coded: the same struct for command line, profile and screens. */
+typedef struct mlr_choice {
+    int16_t strategy; /* an id, MLR_AUTO (best of all) or MLR_NEURAL (best model-aware) */
+    uint8_t level;    /* 1 to 22 */
+    uint8_t dict;     /* 1: use the dictionary */
+    uint32_t block_bytes; /* most new bytes per block; 0: the device's */
+    uint8_t by;           /* mlr_chooser */
+    uint16_t rule;        /* number of the rule, where one chose */
+} mlr_choice;
+
+/* What the applying side affords. 0 means no limit. */
+typedef struct mlr_device {
+    const char *name;
+    uint64_t memory_bytes; /* for the applier's arena */
+    uint32_t block_bytes;  /* most new bytes per block */
+    bool no_zstd;
+} mlr_device;
+
+/* "desktop", "64M", "16M", "1M", "256K", "micro"; NULL where there is none of that name. */
+const mlr_device *mlr_device_named(const char *name);
+const mlr_device *mlr_device_at(size_t i); /* NULL behind the last */
+
+/* A stretch of the new model that is one record. */
+typedef struct mlr_plan_record {
+    uint32_t pair;       /* index of the pairing, the first one of a run of copies */
+    uint32_t pairs;      /* tensors covered */
+    uint32_t member;     /* of the new model */
+    mlr_region bytes;    /* in that member */
+    const mlr_ref *refs; /* covering its old bytes; none where there is no reference */
+    size_t ref_count;
+    uint64_t old_bytes;
+    uint64_t glue_before; /* structure bytes between the record before and this one */
+    const mlr_dtype *dtype, *old_dtype;
+    uint64_t row;
+    bool copy; /* the old bytes are the new bytes */
+    mlr_choice choice;
+} mlr_plan_record;
+
+/* A stretch of structure: glue, or a tensor too small for a record. In output order. */
+typedef struct mlr_plan_glue {
+    uint32_t member;
+    mlr_region bytes;
+    uint32_t pair; /* of a small tensor, or MLR_NO_TENSOR */
+} mlr_plan_glue;
+
+typedef struct mlr_plan {
+    const mlr_matching *matching; /* borrowed */
+    const mlr_plan_record *records;
+    const mlr_plan_glue *glue;
+    size_t record_count, glue_count;
+    uint64_t glue_bytes, new_bytes, old_bytes;
+} mlr_plan;
+
+typedef struct mlr_plan_options {
+    mlr_choice choice; /* for every tensor that `choose` says nothing about */
+    /* The choice for a pairing, or false. NULL: none. */
+    bool (*choose)(void *ctx, const mlr_matching *m, size_t pair, mlr_choice *choice);
+    void *ctx;
+} mlr_plan_options;
+
+/* Stage B of the matching must be done. The plan lives in the pool. */
+mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_options *o,
+                         mlr_pool *pool, mlr_err *err);
+
+#endif

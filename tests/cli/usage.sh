@@ -1,0 +1,49 @@
+# What the command line says when it is asked, and when it is wrong.
+. tests/support/cli.sh
+
+expect help 0 --help
+expect help_help 0 help help
+expect help_info 0 info --help
+expect help_make_demo 0 help make-demo
+expect unknown_command 2 inof
+expect far_command 2 frobnicate
+expect unknown_global 2 --frob
+expect unknown_option 2 info --tensor x
+expect unknown_option_json 2 info --json --tensor x
+expect unknown_letter_json 2 info -tj -x y
+expect missing_operand 2 info
+expect extra_operand 2 info a b
+expect bad_number 2 info --depth two a
+expect bad_range 2 info --depth 99 a
+expect bad_choice 2 info --color allways a
+expect unknown_help 2 help diffs
+expect version 0 --version
+
+"$MALLORN" >"$work/out" 2>"$work/err"
+[ $? = 2 ] && [ ! -s "$work/out" ] && grep -q 'no command given' "$work/err" || fail "no command"
+
+# Documents come out well formed.
+if command -v mandoc >/dev/null; then
+    for c in '' $("$MALLORN" help --names); do
+        "$MALLORN" help --man $c | mandoc -T lint -W warning >"$work/lint" 2>&1 ||
+            { fail "manual page of mallorn $c"; cat "$work/lint"; }
+    done
+fi
+"$MALLORN" help --completion bash >"$work/bash" && sh -c "bash -n '$work/bash'" || fail bash
+if command -v zsh >/dev/null; then
+    "$MALLORN" help --completion zsh >"$work/zsh" && zsh -n "$work/zsh" || fail zsh
+fi
+if command -v fish >/dev/null; then
+    "$MALLORN" help --completion fish >"$work/fish" && fish -n "$work/fish" || fail fish
+fi
+
+# The bash completion completes.
+complete() {
+    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mallorn
+        echo "${COMPREPLY[*]}"' _ "$work/bash" "$@"
+}
+[ "$(complete mallorn inf)" = info ] || fail "completes a command"
+[ "$(complete mallorn info --ten)" = --tensors ] || fail "completes an option"
+[ "$(complete mallorn info --color al)" = always ] || fail "completes a choice"
+
+exit $bad
