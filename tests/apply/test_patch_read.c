@@ -276,7 +276,8 @@ static void refuses_records_by_rule(void **state)
     expect_record(RECORD(4, f16, 1, f32, 0, 32, 0, 0, 0, 1, 128, 1, 0, 34, 0), MLR_E_LIMIT,
                   500);
     /* model and payload */
-    expect_record(RECORD(0, opaque, 0, 0, 32, 0, 0, 0, 0, 16, 1), MLR_E_LIMIT, 510);
+    expect_record(RECORD(0, opaque, 0, 0, 32, 0, 0, 0, 0, 16, 1), MLR_E_TRUNCATED, 511);
+    expect_record(RECORD(0, opaque, 0, 0, 32, 0, 0, 0, 0, 16, 2), MLR_E_LIMIT, 510);
     expect_record(RECORD(0, opaque, 0, 0, 32, 0, 0, 0, 0, 16, 0, 9), MLR_E_FORMAT, 500);
     expect_record(RECORD(0, opaque, 2, 0, 0, 0, 0, 0, 0, 0, 9), MLR_E_FORMAT, 500);
     expect_record(RECORD(0, opaque, 0), MLR_E_TRUNCATED, 503);
