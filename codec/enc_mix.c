@@ -301,11 +301,18 @@ static mlr_status run_once(attempt *a, mlr_buf *payload, mlr_err *err)
                : MLR_OK;
 }
 
+/* Whether there is time to try things. Two classes of levels: the higher never does worse.
+ */
+static bool has_time(const mlr_encoding *e)
+{
+    return e->level > 3 && !e->quick;
+}
+
 /* Keeps the shortest of all tempers in the payload. */
 static mlr_status run_all(attempt *a, mlr_buf *payload, mlr_err *err)
 {
     size_t start = payload->size, count = 1;
-    if (a->e->level > 3 && !a->e->quick && a->s->n <= SMALL && a->s->old_n > 0) {
+    if (has_time(a->e) && a->s->n <= SMALL && a->s->old_n > 0) {
         count = sizeof tempers / sizeof *tempers;
     }
     a->f.t = tempers[0];
@@ -359,9 +366,8 @@ static uint8_t clamp(int v, int low, int high)
 }
 
 /* Sizes that a block of this length can fill, and no more than the device affords. */
-static mlr_mix_params sized(const mlr_encoding *e, const mlr_record *r, int less)
+static mlr_mix_params sized(const mlr_record *r, int less)
 {
-    (void)e;
     uint64_t n = r->block_new < r->new_bytes ? r->block_new : r->new_bytes;
     int log = log_of(n);
     mlr_mix_params p = {.slot_bits = clamp(log + 3 - less, 6, 19),
@@ -378,7 +384,7 @@ static mlr_mix_params sized(const mlr_encoding *e, const mlr_record *r, int less
 static void set_columns(mlr_mix_params *p, const mlr_record *r)
 {
     mlr_lane lane = mlr_lane_of(r->dtype);
-    p->column = 8;
+    p->column = 4;
     if (r->dtype->cls == MLR_CLASS_OPAQUE) {
         return;
     }
@@ -397,18 +403,96 @@ static bool affordable(const mlr_encoding *e, const mlr_record *r, const mlr_mix
            (e->max_work == 0 || need.work_bytes <= e->max_work);
 }
 
+/* A whole small record, to try parameters on. */
+typedef struct sample {
+    uint8_t *memory; /* new bytes, then old ones: SAMPLE bytes each */
+    mlr_mix_sides s;
+} sample;
+
+enum { SAMPLE = 64 << 10 };
+
+static mlr_status sample_take(sample *t, const mlr_encoding *e, const mlr_view *v,
+                              mlr_err *err)
+{
+    const mlr_record *r = v->record;
+    size_t n = (size_t)r->new_bytes;
+    size_t old_n = r->old_bytes < n ? (size_t)r->old_bytes : n;
+    t->memory = mlr_take(e->alloc, 2 * SAMPLE);
+    if (t->memory == NULL) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for mix");
+    }
+    uint8_t *old = t->memory + SAMPLE;
+    memset(t->memory, 0, 2 * SAMPLE);
+    t->s = (mlr_mix_sides){.now = t->memory, .n = n, .old = old, .old_n = old_n};
+    return v->read(v->ctx, 0, n, t->memory, old_n > 0 ? old : NULL, err);
+}
+
+/* Bytes the sample takes with these parameters, in one attempt. */
+static mlr_status sample_cost(const sample *t, const mlr_encoding *e,
+                              const mlr_mix_params *p, size_t *bytes, mlr_err *err)
+{
+    mlr_encoding plain = *e;
+    plain.quick = true;
+    mlr_buf out;
+    mlr_buf_init(&out, e->alloc);
+    mlr_status st = encode_with(&plain, p, &t->s, &out, err);
+    *bytes = out.size;
+    mlr_buf_release(&out);
+    return st;
+}
+
+static bool tries_columns(const mlr_encoding *e, const mlr_record *r,
+                          const mlr_mix_params *p)
+{
+    return has_time(e) && p->column_flip == 0 && r->old_dtype == r->dtype &&
+           r->new_bytes > 0 && r->new_bytes <= SAMPLE && r->new_bytes <= r->block_new;
+}
+
+/* Columns that repeat are hard to foresee. */
+static mlr_status try_columns(const mlr_encoding *e, const mlr_view *v, mlr_mix_params *p,
+                              mlr_err *err)
+{
+    const mlr_record *r = v->record;
+    const uint8_t columns[] = {p->column, 1, 4, 8, (uint8_t)(r->row <= 64 ? r->row : 0)};
+    sample t = {0};
+    size_t least = SIZE_MAX;
+    mlr_mix_params trial = *p;
+    mlr_status st = sample_take(&t, e, v, err);
+    for (size_t i = 0; i < sizeof columns && st == MLR_OK; i++) {
+        size_t bytes = SIZE_MAX;
+        trial.column = columns[i];
+        bool again = columns[i] == 0 || (i > 0 && columns[i] == p->column);
+        if (!again) {
+            st = sample_cost(&t, e, &trial, &bytes, err);
+        }
+        if (bytes < least) {
+            least = bytes;
+            p->column = i == 0 ? p->column : columns[i];
+        }
+    }
+    mlr_give(e->alloc, t.memory, 2 * SAMPLE);
+    return st;
+}
+
 static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
                         void **state, mlr_err *err)
 {
     *state = NULL;
+    const mlr_record *r = v->record;
     mlr_mix_params p;
     int less = 0;
     do {
-        p = sized(e, v->record, less);
-        set_columns(&p, v->record);
-    } while (!affordable(e, v->record, &p) && ++less < 24);
+        p = sized(r, less);
+        set_columns(&p, r);
+    } while (!affordable(e, r, &p) && ++less < 24);
     if (less == 24) {
         return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET, "memory for mix");
+    }
+    if (tries_columns(e, r, &p)) {
+        mlr_status st = try_columns(e, v, &p, err);
+        if (st != MLR_OK) {
+            return st;
+        }
     }
     uint8_t bytes[MLR_MIX_MODEL];
     mlr_mix_store(&p, bytes);
