@@ -112,7 +112,7 @@ mlr_status mlr_survey_work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_er
                      tick};
     mlr_diff_watch watch = {s, on_matched, on_measured};
     mlr_diff_options options = {.depth = MLR_DEPTH_FULL, .watch = &watch};
-    st = mlr_diff_run(&s->diff, &options, &work, err);
+    st = mlr_diff_compare(&s->diff, &options, &work, err);
     s->complete = st == MLR_OK;
     return st;
 }
