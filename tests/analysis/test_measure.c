@@ -394,6 +394,20 @@ static void quick_and_full_agree_on_what_both_have(void **state)
     assert_int_equal(full.changed_bytes, M.changed_bytes);
 }
 
+static void asking_for_details_changes_no_figure(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 3; k++) {
+        mlr_pair p = random_pair(float_types[k]);
+        measure_with(&p, MLR_DEPTH_FULL, NULL, NULL);
+        mlr_measure bare;
+        mlr_work work = {.alloc = &heap.alloc};
+        mlr_measure_options how = {.depth = MLR_DEPTH_FULL};
+        assert_int_equal(mlr_measure_pair(&bare, NULL, &p, &how, &work, NULL), MLR_OK);
+        assert_memory_equal(&bare, &M, sizeof M);
+    }
+}
+
 static void a_window_refines_to_single_elements(void **state)
 {
     (void)state;
@@ -500,6 +514,7 @@ int main(void)
         TEST(threads_do_not_change_a_bit),
         TEST(vector_and_scalar_paths_agree_to_the_bit),
         TEST(quick_and_full_agree_on_what_both_have),
+        TEST(asking_for_details_changes_no_figure),
         TEST(a_window_refines_to_single_elements),
         TEST(the_window_of_everything_is_the_grid),
         TEST(every_failed_allocation_and_read_is_reported),
