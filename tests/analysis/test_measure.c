@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/cells.h"
+#include "analysis/compensated.h"
 #include "analysis/measure_kernels.h"
 #include "analysis/numeric.h"
 #include "apply/host/heap.h"
@@ -408,6 +409,17 @@ static void asking_for_details_changes_no_figure(void **state)
     }
 }
 
+static void sums_over_blocks_lose_nothing(void **state)
+{
+    (void)state;
+    mlr_compensated c = {1e16, 0};
+    for (int i = 0; i < 30000; i++) { /* as many blocks as 10^9 elements make */
+        mlr_compensated_add(&c, 0.5); /* a plain sum would not move */
+    }
+    mlr_compensated_add(&c, -1e16);
+    near(mlr_compensated_value(&c), 15000);
+}
+
 static void a_window_refines_to_single_elements(void **state)
 {
     (void)state;
@@ -515,6 +527,7 @@ int main(void)
         TEST(vector_and_scalar_paths_agree_to_the_bit),
         TEST(quick_and_full_agree_on_what_both_have),
         TEST(asking_for_details_changes_no_figure),
+        TEST(sums_over_blocks_lose_nothing),
         TEST(a_window_refines_to_single_elements),
         TEST(the_window_of_everything_is_the_grid),
         TEST(every_failed_allocation_and_read_is_reported),
