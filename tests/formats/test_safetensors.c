@@ -594,6 +594,51 @@ static void refuses_names_and_ranks_beyond_the_limits(void **state)
     free(bytes);
 }
 
+/* A file with 17 MB of text in its header, in the place of the backquote. */
+static uint8_t *large_header(const char *header, size_t *n, uint64_t *at)
+{
+    enum { FILLER = 17 << 20 };
+    size_t head = strcspn(header, "`"), tail = strlen(header) - head - 1;
+    char *text = malloc(head + FILLER + tail);
+    assert_non_null(text);
+    memcpy(text, header, head);
+    memset(text + head, 'x', FILLER);
+    memcpy(text + head + FILLER, header + head + 1, tail);
+    uint8_t *bytes = st_build(text, head + FILLER + tail, 1, n, at);
+    free(text);
+    return bytes;
+}
+
+static void header_is_never_held_in_memory(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    uint64_t at = 0;
+    uint8_t *bytes =
+        large_header("{\"a\":{\"unknown\":\"`\",\"dtype\":\"U8\",\"shape\":[1],"
+                     "\"data_offsets\":[0,1]}}",
+                     &n, &at);
+    parsed p;
+    parsed_init(&p);
+    p.without_view = true;
+    p.heap.budget = 1 << 20;
+    parsed_run(&p, bytes, n, NULL);
+    assert_no_err(&p.err);
+    assert_int_equal(p.model.tensor_count, 1);
+    close_header(&p, bytes);
+}
+
+static void metadata_has_a_limit(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    uint64_t at = 0;
+    uint8_t *bytes = large_header("{\"__metadata__\":{\"k\":\"`\"}}", &n, &at);
+    assert_int_equal(check_row("metadata", L, 8 + strlen("{\"__metadata__\":"), bytes, n),
+                     0);
+    free(bytes);
+}
+
 static mlr_status zeros_read(void *ctx, uint64_t off, void *dst, size_t n, mlr_err *err)
 {
     (void)err;
@@ -679,6 +724,8 @@ int main(void)
         cmocka_unit_test(refuses_data_left_over),
         cmocka_unit_test(refuses_names_and_ranks_beyond_the_limits),
         cmocka_unit_test(refuses_a_header_above_the_limit_of_the_reference),
+        cmocka_unit_test(header_is_never_held_in_memory),
+        cmocka_unit_test(metadata_has_a_limit),
         cmocka_unit_test(survives_every_truncation),
         cmocka_unit_test(survives_every_mutation),
         cmocka_unit_test(survives_every_failing_allocation),
