@@ -1,4 +1,4 @@
-#include "codec/lowrank.h"
+#include "codec/factors.h"
 
 #include <math.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "codec/bits_write.h"
 #include "codec/cost.h"
 #include "codec/lowrank_ops.h"
+#include "codec/small_dense.h"
 
 enum {
     LEAST_SIDE = 32,
@@ -131,152 +132,6 @@ static mlr_status read_matrix(search *s, mlr_err *err)
     return status;
 }
 
-/* --- small dense algebra ---------------------------------------------------------------
- */
-
-typedef struct square {
-    double a[MLR_SKETCH][MLR_SKETCH];
-} square;
-
-/* gram = y^T y for `rows` lines of MLR_SKETCH floats. */
-static void gram_of(const float *y, size_t rows, unsigned n, square *g)
-{
-    memset(g, 0, sizeof *g);
-    for (size_t i = 0; i < rows; i++) {
-        const float *line = y + i * MLR_SKETCH;
-        for (unsigned k = 0; k < n; k++) {
-            for (unsigned l = k; l < n; l++) {
-                g->a[k][l] += (double)line[k] * (double)line[l];
-            }
-        }
-    }
-    for (unsigned k = 0; k < n; k++) {
-        for (unsigned l = 0; l < k; l++) {
-            g->a[k][l] = g->a[l][k];
-        }
-    }
-}
-
-/* Turns p and q so that a[p][q] becomes 0; false where it is small enough already. */
-static bool rotate(square *g, square *vectors, unsigned n, unsigned p, unsigned q)
-{
-    if (fabs(g->a[p][q]) <= 1e-9 * sqrt(fabs(g->a[p][p] * g->a[q][q]))) {
-        return false;
-    }
-    double theta = (g->a[q][q] - g->a[p][p]) / (2 * g->a[p][q]);
-    double t = (theta >= 0 ? 1 : -1) / (fabs(theta) + sqrt(theta * theta + 1));
-    double c = 1 / sqrt(t * t + 1);
-    double s = t * c;
-    for (unsigned k = 0; k < n; k++) {
-        double x = g->a[k][p];
-        double y = g->a[k][q];
-        g->a[k][p] = c * x - s * y;
-        g->a[k][q] = s * x + c * y;
-    }
-    for (unsigned k = 0; k < n; k++) {
-        double x = g->a[p][k];
-        double y = g->a[q][k];
-        g->a[p][k] = c * x - s * y;
-        g->a[q][k] = s * x + c * y;
-        x = vectors->a[k][p];
-        y = vectors->a[k][q];
-        vectors->a[k][p] = c * x - s * y;
-        vectors->a[k][q] = s * x + c * y;
-    }
-    return true;
-}
-
-/* Eigenvalues of a symmetric matrix, largest first, and its vectors as columns (Jacobi). */
-static void eigen(square *g, unsigned n, square *vectors, double *value)
-{
-    memset(vectors, 0, sizeof *vectors);
-    for (unsigned k = 0; k < n; k++) {
-        vectors->a[k][k] = 1;
-    }
-    bool moved = true;
-    for (int sweep = 0; sweep < 12 && moved; sweep++) {
-        moved = false;
-        for (unsigned p = 0; p + 1 < n; p++) {
-            for (unsigned q = p + 1; q < n; q++) {
-                moved = rotate(g, vectors, n, p, q) || moved;
-            }
-        }
-    }
-    for (unsigned k = 0; k < n; k++) {
-        value[k] = g->a[k][k];
-    }
-    for (unsigned k = 0; k < n; k++) {
-        unsigned best = k;
-        for (unsigned l = k + 1; l < n; l++) {
-            best = value[l] > value[best] ? l : best;
-        }
-        double v = value[k];
-        value[k] = value[best];
-        value[best] = v;
-        for (unsigned i = 0; i < n && best != k; i++) {
-            v = vectors->a[i][k];
-            vectors->a[i][k] = vectors->a[i][best];
-            vectors->a[i][best] = v;
-        }
-    }
-}
-
-/* y becomes y * q, line by line. */
-static void turn_lines(float *y, size_t rows, unsigned n, const square *q)
-{
-    double line[MLR_SKETCH];
-    for (size_t i = 0; i < rows; i++) {
-        float *at = y + i * MLR_SKETCH;
-        for (unsigned l = 0; l < n; l++) {
-            line[l] = 0;
-            for (unsigned k = 0; k < n; k++) {
-                line[l] += (double)at[k] * q->a[k][l];
-            }
-        }
-        for (unsigned l = 0; l < n; l++) {
-            at[l] = (float)line[l];
-        }
-    }
-}
-
-/* Makes the columns orthonormal (Cholesky of the Gram matrix); those that depend on others
-   become zero. */
-static void orthonormal(float *y, size_t rows, unsigned n)
-{
-    square g;
-    square l = {{{0}}};
-    square inverse = {{{0}}};
-    gram_of(y, rows, n, &g);
-    for (unsigned k = 0; k < n; k++) {
-        for (unsigned i = 0; i <= k; i++) {
-            double sum = g.a[k][i];
-            for (unsigned x = 0; x < i; x++) {
-                sum -= l.a[k][x] * l.a[i][x];
-            }
-            if (k == i) {
-                l.a[k][k] = sum > 1e-9 * g.a[k][k] ? sqrt(sum) : 0;
-            } else {
-                l.a[k][i] = l.a[i][i] > 0 ? sum / l.a[i][i] : 0;
-            }
-        }
-    }
-    /* y * inverse(l)^T */
-    for (unsigned k = 0; k < n; k++) {
-        if (!(l.a[k][k] > 0)) {
-            continue;
-        }
-        inverse.a[k][k] = 1 / l.a[k][k];
-        for (unsigned i = k + 1; i < n; i++) {
-            double sum = 0;
-            for (unsigned x = k; x < i; x++) {
-                sum -= l.a[i][x] * inverse.a[k][x];
-            }
-            inverse.a[k][i] = l.a[i][i] > 0 ? sum / l.a[i][i] : 0;
-        }
-    }
-    turn_lines(y, rows, n, &inverse);
-}
-
 static void random_signs(float *y, size_t rows)
 {
     uint64_t x = 0x9e3779b97f4a7c15U;
@@ -298,11 +153,11 @@ static double sketch(const float *d, size_t rows, size_t columns, float *y, floa
     random_signs(z, columns);
     for (unsigned i = 0; i < turns; i++) {
         mlr_sketch_rows(y, d, z, rows, columns);
-        orthonormal(y, rows, MLR_SKETCH);
+        mlr_orthonormal(y, rows, MLR_SKETCH);
         memset(z, 0, columns * MLR_SKETCH * sizeof *z);
         mlr_sketch_columns(z, d, y, rows, columns);
         if (i + 1 < turns) {
-            orthonormal(z, columns, MLR_SKETCH);
+            mlr_orthonormal(z, columns, MLR_SKETCH);
         }
     }
     double sum = 0;
@@ -368,41 +223,6 @@ static mlr_status promising(const search *s, bool *yes, mlr_err *err)
 /* --- least squares ---------------------------------------------------------------------
  */
 
-/* Solves gram * x = target by Cholesky; `gram` holds the upper triangle and the target. */
-static void solve(const float *gram, unsigned rank, float *x)
-{
-    double a[MLR_RANK_MAX][MLR_RANK_MAX];
-    double b[MLR_RANK_MAX];
-    double trace = 0;
-    for (unsigned k = 0; k < rank; k++) {
-        trace += (double)gram[k * MLR_GRAM_STRIDE + k];
-    }
-    double ridge = trace / rank * 1e-6 + 1e-30;
-    for (unsigned k = 0; k < rank; k++) {
-        b[k] = (double)gram[k * MLR_GRAM_STRIDE + rank];
-        for (unsigned l = 0; l <= k; l++) {
-            double sum = (double)gram[l * MLR_GRAM_STRIDE + k] + (k == l ? ridge : 0);
-            for (unsigned i = 0; i < l; i++) {
-                sum -= a[k][i] * a[l][i];
-            }
-            a[k][l] = k == l ? sqrt(sum > ridge * 0.5 ? sum : ridge * 0.5) : sum / a[l][l];
-        }
-    }
-    for (unsigned k = 0; k < rank; k++) {
-        for (unsigned i = 0; i < k; i++) {
-            b[k] -= a[k][i] * b[i];
-        }
-        b[k] /= a[k][k];
-    }
-    for (unsigned k = rank; k-- > 0;) {
-        for (unsigned i = k + 1; i < rank; i++) {
-            b[k] -= a[i][k] * b[i];
-        }
-        b[k] /= a[k][k];
-        x[k] = (float)b[k];
-    }
-}
-
 static size_t up8(size_t n)
 {
     return (n + 7) & ~(size_t)7;
@@ -432,7 +252,7 @@ static void solve_line(search *s, const float *d, const uint8_t *fine, size_t st
         s->weight[j] = 0;
     }
     mlr_gram(gram, s->line, s->scaled, s->weight, rank, padded);
-    solve(gram, rank, x);
+    mlr_solve(gram, rank, x);
 }
 
 static void solve_rows(search *s, unsigned rank)
@@ -616,9 +436,9 @@ static mlr_status weigh(search *s, unsigned rank, mlr_err *err)
 /* Gives both sides the same share of every component's size, components orthogonal. */
 static void balance(search *s, unsigned rank, double *size)
 {
-    square gu;
-    square gv;
-    square q;
+    mlr_square gu;
+    mlr_square gv;
+    mlr_square q;
     double value[MLR_SKETCH];
     float *y = s->y;
     float *z = s->z;
@@ -631,23 +451,23 @@ static void balance(search *s, unsigned rank, double *size)
         }
     }
     /* y = p * diag, p orthonormal: y * q has orthogonal columns of length sqrt(value) */
-    gram_of(y, s->m.rows, rank, &gu);
-    eigen(&gu, rank, &q, value);
-    turn_lines(y, s->m.rows, rank, &q);
-    turn_lines(z, s->m.columns, rank, &q);
-    square scale = {{{0}}};
-    square back = {{{0}}};
+    mlr_gram_of(y, s->m.rows, rank, &gu);
+    mlr_eigen(&gu, rank, &q, value);
+    mlr_turn_lines(y, s->m.rows, rank, &q);
+    mlr_turn_lines(z, s->m.columns, rank, &q);
+    mlr_square scale = {{{0}}};
+    mlr_square back = {{{0}}};
     for (unsigned k = 0; k < rank; k++) {
         double length = value[k] > 0 ? sqrt(value[k]) : 0;
         scale.a[k][k] = length > 0 ? 1 / length : 0;
         back.a[k][k] = length;
     }
-    turn_lines(y, s->m.rows, rank, &scale);
-    turn_lines(z, s->m.columns, rank, &back);
-    gram_of(z, s->m.columns, rank, &gv);
-    eigen(&gv, rank, &q, value);
-    turn_lines(y, s->m.rows, rank, &q);
-    turn_lines(z, s->m.columns, rank, &q);
+    mlr_turn_lines(y, s->m.rows, rank, &scale);
+    mlr_turn_lines(z, s->m.columns, rank, &back);
+    mlr_gram_of(z, s->m.columns, rank, &gv);
+    mlr_eigen(&gv, rank, &q, value);
+    mlr_turn_lines(y, s->m.rows, rank, &q);
+    mlr_turn_lines(z, s->m.columns, rank, &q);
     for (unsigned k = 0; k < rank; k++) {
         double length = value[k] > 0 ? sqrt(value[k]) : 0; /* the singular value */
         double half = sqrt(length);
@@ -750,13 +570,13 @@ static bool take_memory(search *s)
 /* Components from the sketch, largest first: u = y * q, v = z * q. */
 static void components(search *s)
 {
-    square g;
-    square q;
+    mlr_square g;
+    mlr_square q;
     double value[MLR_SKETCH];
-    gram_of(s->z, s->m.columns, MLR_SKETCH, &g);
-    eigen(&g, MLR_SKETCH, &q, value);
-    turn_lines(s->y, s->m.rows, MLR_SKETCH, &q);
-    turn_lines(s->z, s->m.columns, MLR_SKETCH, &q);
+    mlr_gram_of(s->z, s->m.columns, MLR_SKETCH, &g);
+    mlr_eigen(&g, MLR_SKETCH, &q, value);
+    mlr_turn_lines(s->y, s->m.rows, MLR_SKETCH, &q);
+    mlr_turn_lines(s->z, s->m.columns, MLR_SKETCH, &q);
     for (size_t k = 0; k < MLR_RANK_MAX; k++) {
         for (size_t i = 0; i < s->m.rows; i++) {
             s->u[k * s->side + i] = s->y[i * MLR_SKETCH + k];
