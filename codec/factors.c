@@ -10,6 +10,7 @@
 
 enum {
     LEAST_SIDE = 32,
+    TURNS = 2,               /* of least squares before the last one */
     MOST_ELEMENTS = 1 << 26, /* kept as floats while the search runs */
     SAMPLE_ROWS = 512,
     SAMPLE_COLUMNS = 512,
@@ -28,13 +29,14 @@ typedef struct search {
     const mlr_view *view;
     const mlr_neural *shape;
     matrix m;
-    size_t side;          /* the larger of rows and columns, rounded up */
-    float *u, *v;         /* MLR_RANK_MAX lines of rows and of columns, by component */
-    float *y, *z;         /* sketches */
-    float *line, *scaled; /* least squares: factors of the other side and the target */
-    float *weight;        /* of one line */
-    float weights[256];   /* of a precision; 0 where there is no value */
-    float power[128];     /* 2^(i - 64) */
+    size_t side;        /* the larger of rows and columns, rounded up */
+    float *u, *v;       /* MLR_RANK_MAX lines of rows and of columns, by component */
+    float *y, *z;       /* sketches */
+    float *benches;     /* scratch of least squares, for each lane */
+    double noise;       /* variance beyond rounding */
+    double noise_share; /* its part of all, as weighted: near 0 for a merged adapter */
+    float weights[256]; /* of a precision; 0 where there is no value */
+    float power[128];   /* 2^(i - 64) */
     uint8_t *base;
     size_t bytes;
 } search;
@@ -228,56 +230,102 @@ static size_t up8(size_t n)
     return (n + 7) & ~(size_t)7;
 }
 
-/* Brings the known side's factors into `line`, padded for mlr_gram(). */
-static void load_side(search *s, const float *side, size_t n, unsigned rank)
+/* Scratch of one lane: the known side's factors and the target, padded for mlr_gram(). */
+typedef struct bench {
+    float *line, *scaled, *weight;
+} bench;
+
+static size_t bench_floats(size_t side)
 {
-    size_t padded = up8(n);
-    memset(s->line, 0, (rank + 4U) * padded * sizeof *s->line);
-    for (size_t k = 0; k < rank; k++) {
-        memcpy(s->line + k * padded, side + k * s->side, n * sizeof *side);
+    return (2 * (MLR_RANK_MAX + 8) + 1) * side;
+}
+
+static bench bench_of(const search *s, unsigned lane)
+{
+    float *at = s->benches + lane * bench_floats(s->side);
+    size_t lines = (MLR_RANK_MAX + 8) * s->side;
+    return (bench){.line = at, .scaled = at + lines, .weight = at + 2 * lines};
+}
+
+/* One half of a turn: every line of one side against all of the other. */
+typedef struct half {
+    const search *s;
+    const float *known; /* by component */
+    float *wanted;      /* by component */
+    size_t lines, n;    /* of the wanted side; of the known one */
+    size_t step, next;  /* between the elements of a line; between lines */
+    unsigned rank;
+} half;
+
+enum { STRIP = 32 };
+
+static void load_side(const half *h, const bench *b)
+{
+    size_t padded = up8(h->n);
+    memset(b->line, 0, (h->rank + 4U) * padded * sizeof *b->line);
+    for (size_t k = 0; k < h->rank; k++) {
+        memcpy(b->line + k * padded, h->known + k * h->s->side, h->n * sizeof *h->known);
     }
 }
 
-static void solve_line(search *s, const float *d, const uint8_t *fine, size_t stride,
-                       size_t n, unsigned rank, float *x)
+static void solve_line(const half *h, const bench *b, size_t i)
 {
     float gram[MLR_GRAM_STRIDE * MLR_GRAM_STRIDE];
-    size_t padded = up8(n);
-    float *target = s->line + rank * padded;
-    for (size_t j = 0; j < n; j++) {
-        target[j] = d[j * stride];
-        s->weight[j] = s->weights[fine[j * stride]];
+    float x[MLR_RANK_MAX];
+    const search *s = h->s;
+    size_t padded = up8(h->n);
+    float *target = b->line + h->rank * padded;
+    const float *d = s->m.d + i * h->next;
+    const uint8_t *fine = s->m.fine + i * h->next;
+    for (size_t j = 0; j < h->n; j++) {
+        target[j] = d[j * h->step];
+        b->weight[j] = s->weights[fine[j * h->step]];
     }
-    for (size_t j = n; j < padded; j++) {
-        s->weight[j] = 0;
+    for (size_t j = h->n; j < padded; j++) {
+        b->weight[j] = 0;
     }
-    mlr_gram(gram, s->line, s->scaled, s->weight, rank, padded);
-    mlr_solve(gram, rank, x);
+    mlr_gram(gram, b->line, b->scaled, b->weight, h->rank, padded);
+    mlr_solve(gram, h->rank, x);
+    for (size_t k = 0; k < h->rank; k++) {
+        h->wanted[k * s->side + i] = x[k];
+    }
+}
+
+static void solve_strip(void *arg, size_t strip, unsigned lane)
+{
+    const half *h = arg;
+    bench b = bench_of(h->s, lane);
+    load_side(h, &b);
+    size_t end = (strip + 1) * STRIP < h->lines ? (strip + 1) * STRIP : h->lines;
+    for (size_t i = strip * STRIP; i < end; i++) {
+        solve_line(h, &b, i);
+    }
 }
 
 static void solve_rows(search *s, unsigned rank)
 {
-    float x[MLR_RANK_MAX];
-    load_side(s, s->v, s->m.columns, rank);
-    for (size_t i = 0; i < s->m.rows; i++) {
-        solve_line(s, s->m.d + i * s->m.columns, s->m.fine + i * s->m.columns, 1,
-                   s->m.columns, rank, x);
-        for (unsigned k = 0; k < rank; k++) {
-            s->u[k * s->side + i] = x[k];
-        }
-    }
+    half h = {.s = s,
+              .known = s->v,
+              .wanted = s->u,
+              .lines = s->m.rows,
+              .n = s->m.columns,
+              .step = 1,
+              .next = s->m.columns,
+              .rank = rank};
+    mlr_exec_run(s->e->exec, solve_strip, &h, (h.lines + STRIP - 1) / STRIP);
 }
 
 static void solve_columns(search *s, unsigned rank)
 {
-    float x[MLR_RANK_MAX];
-    load_side(s, s->u, s->m.rows, rank);
-    for (size_t j = 0; j < s->m.columns; j++) {
-        solve_line(s, s->m.d + j, s->m.fine + j, s->m.columns, s->m.rows, rank, x);
-        for (unsigned k = 0; k < rank; k++) {
-            s->v[k * s->side + j] = x[k];
-        }
-    }
+    half h = {.s = s,
+              .known = s->u,
+              .wanted = s->v,
+              .lines = s->m.columns,
+              .n = s->m.rows,
+              .step = s->m.columns,
+              .next = 1,
+              .rank = rank};
+    mlr_exec_run(s->e->exec, solve_strip, &h, (h.lines + STRIP - 1) / STRIP);
 }
 
 /* --- choosing the rank -----------------------------------------------------------------
@@ -379,6 +427,8 @@ static void settle_noise(search *s, const sample *c)
         }
         double noise = weight > 0 ? excess / weight : 0;
         double least = 1e-3 * (double)(c->rows * s->m.columns) / (weight + 1e-30);
+        s->noise = noise > 0 ? noise : 0;
+        s->noise_share = s->noise * weight / (double)(c->rows * s->m.columns);
         set_weights(s, noise > least ? noise : least);
     }
 }
@@ -470,36 +520,51 @@ static void balance(search *s, unsigned rank, double *size)
     mlr_turn_lines(z, s->m.columns, rank, &q);
     for (unsigned k = 0; k < rank; k++) {
         double length = value[k] > 0 ? sqrt(value[k]) : 0; /* the singular value */
-        double half = sqrt(length);
+        double root = sqrt(length);
         size[k] = length;
         for (size_t i = 0; i < s->m.rows; i++) {
-            s->u[k * s->side + i] = (float)((double)y[i * MLR_SKETCH + k] * half);
+            s->u[k * s->side + i] = (float)((double)y[i * MLR_SKETCH + k] * root);
         }
         for (size_t j = 0; j < s->m.columns; j++) {
             float x = z[j * MLR_SKETCH + k];
-            s->v[k * s->side + j] = half > 0 ? (float)((double)x / half) : 0;
+            s->v[k * s->side + j] = root > 0 ? (float)((double)x / root) : 0;
         }
     }
 }
 
-/* log2 of the product of both sides' steps, in units of the fixed point. */
+/*
+ * log2 of the product of both sides' steps, in units of the fixed point: a bit less for
+ * every factor against what the coarser prediction costs, by precision of the elements.
+ */
 static int choose_shift(const search *s, unsigned rank, const double *size)
 {
+    uint32_t count[64] = {0};
     double sum = 0;
     double rows = (double)s->m.rows;
     double columns = (double)s->m.columns;
-    double weight = 0;
     for (unsigned k = 0; k < rank; k++) {
         sum += size[k];
     }
     for (size_t i = 0; i < s->m.rows * s->m.columns; i++) {
-        weight += (double)s->weights[s->m.fine[i]];
+        count[s->m.fine[i] & 63] += s->m.fine[i] != FIELD_NONE;
     }
-    double noise = weight > 0 ? rows * columns / weight : 1;
-    double share = 1.5 * (rows + columns) * rank / (rows * columns);
-    double step = share * noise * 12 / (sum * (1 / rows + 1 / columns) + 1e-30);
-    int shift = (int)floor(log2(step) + 0.5);
-    return shift < -30 ? -30 : shift > 30 ? 30 : shift;
+    int best = -30;
+    double least = 0;
+    for (int shift = -30; shift <= 30; shift++) {
+        double step = ldexp(1, shift);
+        double error = s->noise + step * sum * (1 / rows + 1 / columns) / 12;
+        double bits = -0.5 * shift * (rows + columns) * rank;
+        for (int f = 0; f < 64; f++) {
+            if (count[f] > 0) {
+                bits += count[f] * log2(1 + 3 * sqrt(error) / ldexp(1, f));
+            }
+        }
+        if (shift == -30 || bits < least) {
+            least = bits;
+            best = shift;
+        }
+    }
+    return best;
 }
 
 static int16_t to_step(float x, double step)
@@ -547,23 +612,21 @@ static bool take_memory(search *s)
     size_t n = s->m.rows * s->m.columns;
     size_t side = up8(s->m.rows > s->m.columns ? s->m.rows : s->m.columns);
     size_t sketches = 2 * side * MLR_SKETCH;
-    size_t lines = (4 * MLR_RANK_MAX + 16) * side;
+    size_t factors = 2 * MLR_RANK_MAX * side;
+    size_t benches = mlr_exec_lanes(s->e->exec) * bench_floats(side);
     s->side = side;
-    s->bytes = (up8(n) + sketches + lines + side) * sizeof(float) + n;
+    s->bytes = (up8(n) + sketches + factors + benches) * sizeof(float) + n;
     s->base = mlr_take(s->e->alloc, s->bytes);
     if (s->base == NULL) {
         return false;
     }
-    float *at = (float *)(void *)s->base;
-    s->m.d = at;
+    s->m.d = (float *)(void *)s->base;
     s->y = s->m.d + up8(n);
     s->z = s->y + side * MLR_SKETCH;
     s->u = s->z + side * MLR_SKETCH;
     s->v = s->u + side * MLR_RANK_MAX;
-    s->line = s->v + side * MLR_RANK_MAX;
-    s->scaled = s->line + side * (MLR_RANK_MAX + 8);
-    s->weight = s->scaled + side * (MLR_RANK_MAX + 8);
-    s->m.fine = (uint8_t *)(s->weight + side);
+    s->benches = s->v + side * MLR_RANK_MAX;
+    s->m.fine = (uint8_t *)(s->benches + benches);
     return true;
 }
 
@@ -604,9 +667,13 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
     if (status != MLR_OK || rank == 0) {
         return status;
     }
-    solve_rows(s, rank);
-    solve_columns(s, rank);
-    status = weigh(s, rank, err);
+    /* factors that leave little but rounding are worth a second turn */
+    unsigned turns = s->noise_share < 0.6 ? 2 : 1;
+    for (unsigned turn = 0; turn < turns && status == MLR_OK; turn++) {
+        solve_rows(s, rank);
+        solve_columns(s, rank);
+        status = weigh(s, rank, err);
+    }
     if (status != MLR_OK) {
         return status;
     }
