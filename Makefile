@@ -28,7 +28,7 @@ coverage_flags := -O0 -g -fprofile-instr-generate -fcoverage-mapping
 ifneq ($(filter fuzz coverage,$(MODE)),)
 CC := clang
 endif
-CPPFLAGS += -I. -MMD -MP -D_GNU_SOURCE
+CPPFLAGS += -I. -MMD -MP -D_GNU_SOURCE -DMLR_TUI=$(TUI)
 CFLAGS   += -std=c11 -ffp-contract=off -fvisibility=hidden -pthread $(WARN) $($(MODE)_flags) $(WERROR)
 CFLAGS   += $(shell $(PKG) --cflags $(PKGS) 2>/dev/null)
 LDFLAGS  += -pthread

@@ -10,7 +10,7 @@ static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r,
                          const mlr_number *now)
 {
     bool narrow_ok = h->tokens <= mlr_token_count(now->bytes);
-    bool tables_ok = (h->form & (MLR_NEURAL_MIX | MLR_NEURAL_SPARSE)) != 0
+    bool tables_ok = (h->form & MLR_NEURAL_SPARSE) != 0
                          ? h->tables == 0 && h->tokens == 0
                          : h->tables >= 1 && h->tables <= MLR_RANS_TABLES && h->tokens >= 1;
     bool edges_ok = h->edges == 1 || h->edges == MLR_NEURAL_EDGES;
@@ -221,7 +221,7 @@ static bool read_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, vo
     uint8_t rows[2][MLR_TOKEN_LIMIT] = {{0}};
     uint16_t freq[MLR_TOKEN_LIMIT];
     mlr_table_model_reset(&m);
-    if (!read_map(d, &m, h, n->map)) {
+    if (!read_map(d, &m, h, (h->form & MLR_NEURAL_MIX) != 0 ? n->prior : n->map)) {
         return false;
     }
     unsigned fine = 1 + (unsigned)mlr_bits_even(d, 2);

@@ -22,7 +22,7 @@ enum {
     MLR_NEURAL_RANK = 64,
     MLR_NEURAL_FLIP = 0x80, /* in a context byte: the residual's sign is turned around */
     /* form bits of the model */
-    MLR_NEURAL_MIX = 1,     /* residuals are coded by adaptive mixing, not by tables */
+    MLR_NEURAL_MIX = 1,     /* mixing codes residuals; tables are where it begins */
     MLR_NEURAL_NARROW = 2,  /* tables stay small in memory */
     MLR_NEURAL_LOWRANK = 4, /* predictions add U * V */
     MLR_NEURAL_SPARSE = 8,  /* blocks are lists of changes */
@@ -42,7 +42,8 @@ typedef struct mlr_neural {
     bool convert; /* now and was differ */
     uint16_t top; /* scale of class 0 */
     uint64_t lag; /* elements back to the neighbour whose change is context; 0: none */
-    uint8_t map[MLR_NEURAL_RAW]; /* raw context to table */
+    uint8_t map[MLR_NEURAL_RAW];   /* raw context to table */
+    uint8_t prior[MLR_NEURAL_RAW]; /* the same where mixing keeps raw contexts apart */
     mlr_rans_tables tables;
     /* low rank: the sum of products, shifted, is added in units of 2^unit (see predict.c)
      */

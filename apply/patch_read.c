@@ -348,3 +348,16 @@ mlr_status mlr_chunks_skip(mlr_chunks *c, const mlr_chunk *chunk, uint8_t *scrat
     }
     return prove(c, chunk, &hash);
 }
+
+mlr_status mlr_chunks_end(mlr_chunks *c)
+{
+    uint8_t byte;
+    size_t got = 0;
+    if (c->begin == c->end &&
+        c->stream->read(c->stream->ctx, &byte, 1, &got, c->err) != MLR_OK) {
+        return c->err->status;
+    }
+    return c->begin == c->end && got == 0
+               ? MLR_OK
+               : mlr_fail(c->err, MLR_E_FORMAT, c->offset, "end of the patch");
+}

@@ -128,7 +128,7 @@ static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
                        const mlr_buf *factors, mlr_buf *out)
 {
     const mlr_neural *m = &p->model;
-    bool tables = (m->form & (MLR_NEURAL_SPARSE | MLR_NEURAL_MIX)) == 0;
+    bool tables = (m->form & MLR_NEURAL_SPARSE) == 0;
     mlr_buf_u8(out, m->form);
     mlr_buf_u8(out, m->classes);
     mlr_buf_u8(out, m->edges);
@@ -145,6 +145,26 @@ static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
     }
 }
 
+/* The tables as mixing wants them to begin with. */
+static bool keep_starts(const mlr_encoding *e, const mlr_tables *t, mlr_neural_plan *p)
+{
+    p->start_bytes = t->count * (t->tokens + 1U) * sizeof(uint16_t);
+    p->starts = mlr_take(e->alloc, p->start_bytes);
+    if (p->starts == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < t->count; i++) {
+        uint16_t *start = p->starts + i * (t->tokens + 1U);
+        start[0] = 0;
+        for (unsigned k = 0; k < t->tokens; k++) {
+            start[k + 1] = (uint16_t)(start[k] + t->freq[i][k]);
+        }
+    }
+    p->model.tables =
+        (mlr_rans_tables){.narrow = p->starts, .count = t->count, .tokens = t->tokens};
+    return true;
+}
+
 static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_plan *p,
                                const mlr_buf *factors, mlr_buf *model, mlr_err *err)
 {
@@ -153,20 +173,25 @@ static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_p
         return no_memory(err);
     }
     mlr_status status = MLR_OK;
-    bool narrow = (p->model.form & MLR_NEURAL_NARROW) != 0;
+    bool narrow =
+        (p->model.form & (MLR_NEURAL_NARROW | MLR_NEURAL_MIX)) == MLR_NEURAL_NARROW;
     if (!mlr_tables_merge(t, &s->counts, narrow ? TABLES_NARROW : TABLES_WIDE, e->alloc)) {
         status = no_memory(err);
     } else {
         write_head(p, t, factors, model);
         mlr_tables_write(t, &s->counts, model);
-        memcpy(p->model.map, t->map, sizeof t->map);
+        bool mixing = (p->model.form & MLR_NEURAL_MIX) != 0;
+        memcpy(mixing ? p->model.prior : p->model.map, t->map, sizeof t->map);
         p->stride = t->tokens;
         p->symbol_bytes = t->count * p->stride * sizeof *p->symbols;
         p->symbols = mlr_take(e->alloc, p->symbol_bytes);
         for (unsigned i = 0; p->symbols != NULL && i < t->count; i++) {
             mlr_rans_symbols(p->symbols + i * p->stride, t->freq[i], t->tokens);
         }
-        status = p->symbols == NULL ? no_memory(err) : MLR_OK;
+        if (mixing && !keep_starts(e, t, p)) {
+            status = no_memory(err);
+        }
+        status = p->symbols == NULL ? no_memory(err) : status;
     }
     mlr_give(e->alloc, t, sizeof *t);
     return status;
@@ -218,6 +243,7 @@ static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t
 static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neural_plan *p,
                              mlr_sweep *s, mlr_buf *model, mlr_err *err)
 {
+    bool mixing = (p->model.form & MLR_NEURAL_MIX) != 0; /* asked for by the caller */
     const mlr_record *r = v->record;
     mlr_number now;
     uint16_t top = 0;
@@ -242,7 +268,11 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     mlr_buf factors;
     mlr_buf_init(&factors, e->alloc);
     status = try_factors(e, v, cost, p, s, &factors, err);
-    if (status == MLR_OK && (p->model.form & MLR_NEURAL_SPARSE) != 0) {
+    bool sparse = (p->model.form & MLR_NEURAL_SPARSE) != 0;
+    if (mixing && !sparse) {
+        p->model.form |= MLR_NEURAL_MIX | MLR_NEURAL_NARROW;
+    }
+    if (status == MLR_OK && sparse) {
         write_head(p, NULL, &factors, model);
     } else if (status == MLR_OK) {
         status = write_tables(e, s, p, &factors, model, err);
@@ -257,18 +287,19 @@ static void forget(const mlr_encoding *e, void *state)
     if (p != NULL) {
         mlr_give(e->alloc, p->symbols, p->symbol_bytes);
         mlr_give(e->alloc, p->factors, p->factor_bytes);
+        mlr_give(e->alloc, p->starts, p->start_bytes);
         mlr_give(e->alloc, p, sizeof *p);
     }
 }
 
-static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
-                        void **state, mlr_err *err)
+static mlr_status study_for(const mlr_encoding *e, const mlr_view *v, uint8_t form,
+                            mlr_buf *model, void **state, mlr_err *err)
 {
     mlr_neural_plan *p = mlr_take(e->alloc, sizeof *p);
     mlr_sweep *s = mlr_take(e->alloc, sizeof *s);
     mlr_status status = MLR_OK;
     if (p != NULL) {
-        memset(p, 0, sizeof *p);
+        *p = (mlr_neural_plan){.model.form = form};
     }
     if (p == NULL || s == NULL) {
         status = no_memory(err);
@@ -285,6 +316,18 @@ static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model
     }
     *state = p;
     return status;
+}
+
+static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
+                        void **state, mlr_err *err)
+{
+    return study_for(e, v, 0, model, state, err);
+}
+
+static mlr_status study_max(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
+                            void **state, mlr_err *err)
+{
+    return study_for(e, v, MLR_NEURAL_MIX, model, state, err);
 }
 
 /* --- encode -------------------------------------------------------------------------- */
@@ -501,6 +544,58 @@ static void put_stored(const mlr_enc_block *b, size_t bytes, mlr_buf *out)
     mlr_buf_add(out, b->new_bytes, bytes);
 }
 
+static unsigned write_decision(void *coder, uint32_t p16, unsigned bit)
+{
+    mlr_bits_put_raw(coder, p16, bit);
+    return bit;
+}
+
+static mlr_status put_mixed(const mlr_encoding *e, const mlr_block_tokens *t, mlr_buf *out,
+                            mlr_err *err)
+{
+    mlr_nmix *m = mlr_take(e->alloc, sizeof *m);
+    if (m == NULL) {
+        return no_memory(err);
+    }
+    mlr_bits_out bits;
+    mlr_buf_u8(out, MLR_NEURAL_MIXED);
+    mlr_bits_out_begin(&bits, out);
+    m->decide = write_decision;
+    m->coder = &bits;
+    m->model = t->model;
+    mlr_nmix_begin(m);
+    for (size_t at = 0; at < t->n; at += MLR_NEURAL_CHUNK) {
+        mlr_chunk c = mlr_block_chunk(t, at);
+        mlr_nmix_encode_chunk(m, &c, c.out);
+    }
+    mlr_bits_out_end(&bits);
+    mlr_give(e->alloc, m, sizeof *m);
+    return MLR_OK;
+}
+
+/* By tables or by mixing, whichever takes less. */
+static mlr_status put_smaller(const mlr_encoding *e, const mlr_block_tokens *t, scratch *m,
+                              size_t raw_bytes, const mlr_neural_plan *p, mlr_buf *out,
+                              mlr_err *err)
+{
+    mlr_buf tokens;
+    mlr_buf_init(&tokens, e->alloc);
+    size_t start = out->size;
+    mlr_status s =
+        put_mixed(e, t, out, err); /* writes raw contexts, as the tokens had them */
+    for (size_t i = 0; i < t->n; i++) {
+        unsigned raw = m->context[i] & 0x7fU;
+        m->context[i] = (uint8_t)(p->model.prior[raw] | (m->context[i] & MLR_NEURAL_FLIP));
+    }
+    if (s == MLR_OK && put_tokens(p, t->kernels, m, t->n, raw_bytes, &tokens) &&
+        !tokens.failed && tokens.size < out->size - start) {
+        out->size = start;
+        mlr_buf_add(out, tokens.data, tokens.size);
+    }
+    mlr_buf_release(&tokens);
+    return s;
+}
+
 static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t n,
                            scratch *m, mlr_buf *out, mlr_err *err)
 {
@@ -527,6 +622,9 @@ static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t
         return MLR_OK;
     }
     size_t raw_bytes = (size_t)(raw.at - m->raw) + (raw.count > 0);
+    if ((p->model.form & MLR_NEURAL_MIX) != 0) {
+        return put_smaller(e, &t, m, raw_bytes, p, out, err);
+    }
     if (!put_tokens(p, t.kernels, m, n, raw_bytes, out)) {
         put_stored(b, n * p->model.now.bytes, out);
     }
@@ -608,6 +706,15 @@ const mlr_encoder mlr_encoder_neural = {
     .summary = "predicts each number from the base, codes the residual given its scale",
     .suits = suits,
     .study = study,
+    .forget = forget,
+    .encode = encode,
+    .describe = describe};
+
+const mlr_encoder mlr_encoder_neural_max = {
+    .id = MLR_STRATEGY_neural_max,
+    .summary = "as neural, the residual coded by adaptive mixing: smaller and slow",
+    .suits = suits,
+    .study = study_max,
     .forget = forget,
     .encode = encode,
     .describe = describe};

@@ -53,24 +53,14 @@ static mlr_status no_memory(maker *k)
 
 static mlr_encoding encoding_for(const maker *k, const mlr_choice *c, const mlr_exec *exec)
 {
-    enum { SEARCH_LEVEL = 10 };
-    mlr_encoding e = {.level = c->level,
-                      .search = c->strategy == MLR_NEURAL || c->level >= SEARCH_LEVEL ||
-                                c->strategy == MLR_STRATEGY_neural,
-                      .kernels = k->kernels,
-                      .alloc = k->o->alloc,
-                      .exec = exec,
-                      .tick = &k->gate.tick};
+    mlr_encoding e = mlr_encoding_for(c, k->device);
+    e.kernels = k->kernels;
+    e.alloc = k->o->alloc;
+    e.exec = exec;
+    e.tick = &k->gate.tick;
     if (c->dict) {
         e.dict = k->o->dict;
         e.dict_bytes = k->o->dict_bytes;
-    }
-    if (k->device->memory_bytes > 0) {
-        /* What blocks and records leave of the device's memory is for tables and work. */
-        uint64_t blocks = 4 * (uint64_t)k->device->block_bytes;
-        uint64_t rest = k->device->memory_bytes - blocks;
-        e.max_state = (size_t)(rest / 2);
-        e.max_work = (size_t)(rest / 2);
     }
     return e;
 }

@@ -10,25 +10,30 @@ const mlr_neural_kernels *mlr_neural_kernels_of(const mlr_kernels *k)
     return k->neural != NULL ? k->neural : &mlr_neural_scalar;
 }
 
-void mlr_block_tokenise(const mlr_block_tokens *t)
+mlr_chunk mlr_block_chunk(const mlr_block_tokens *t, size_t at)
 {
     const mlr_neural *m = t->model;
-    size_t wide = m->now.bytes;
+    mlr_chunk c = {.model = m,
+                   .element = t->element + at,
+                   .before = at,
+                   .n = t->n - at < MLR_NEURAL_CHUNK ? t->n - at : MLR_NEURAL_CHUNK,
+                   .old = t->old + at * m->was.bytes,
+                   .out = t->new_bytes + at * m->now.bytes,
+                   .expected = t->expected,
+                   .context = t->context + at,
+                   .sums = t->sums};
+    if (m->rank > 0) {
+        mlr_predict_sums(&c, t->kernels->dot);
+    }
+    t->kernels->predict(&c);
+    return c;
+}
+
+void mlr_block_tokenise(const mlr_block_tokens *t)
+{
     for (size_t at = 0; at < t->n; at += MLR_NEURAL_CHUNK) {
-        mlr_chunk c = {.model = m,
-                       .element = t->element + at,
-                       .before = at,
-                       .n = t->n - at < MLR_NEURAL_CHUNK ? t->n - at : MLR_NEURAL_CHUNK,
-                       .old = t->old + at * m->was.bytes,
-                       .out = t->new_bytes + at * wide,
-                       .expected = t->expected,
-                       .context = t->context + at,
-                       .sums = t->sums};
-        if (m->rank > 0) {
-            mlr_predict_sums(&c, t->kernels->dot);
-        }
-        t->kernels->predict(&c);
-        mlr_tokens_job j = {.now = &m->now,
+        mlr_chunk c = mlr_block_chunk(t, at);
+        mlr_tokens_job j = {.now = &t->model->now,
                             .expected = c.expected,
                             .context = c.context,
                             .new_bytes = c.out,

@@ -16,6 +16,8 @@ typedef struct mlr_neural_plan {
     mlr_rans_symbol *symbols;
     size_t symbol_bytes, factor_bytes; /* taken from the allocator */
     int16_t *factors;                  /* V, then U */
+    uint16_t *starts;                  /* of tables, for mixing */
+    size_t start_bytes;
 } mlr_neural_plan;
 
 /* Counts of one candidate over the whole record, or over a sample of its blocks. */
@@ -50,5 +52,8 @@ typedef struct mlr_block_tokens {
     struct mlr_rawbits_out *raw; /* or NULL */
 } mlr_block_tokens;
 void mlr_block_tokenise(const mlr_block_tokens *t);
+
+/* Predicts the chunk that begins `at` elements into the block. */
+mlr_chunk mlr_block_chunk(const mlr_block_tokens *t, size_t at);
 
 #endif

@@ -257,8 +257,12 @@ static bool copy_spec(mlr_tensor *t, const mlr_tensor_spec *spec, mlr_pool *pool
         return false;
     }
     if (spec->quant != NULL) {
-        t->quant = (const mlr_quant *)mlr_pool_copy(pool, spec->quant, sizeof *spec->quant);
-        return t->quant != NULL;
+        mlr_quant *quant = mlr_pool_take(pool, sizeof *quant);
+        if (quant == NULL) {
+            return false;
+        }
+        *quant = *spec->quant;
+        t->quant = quant;
     }
     return true;
 }
@@ -380,8 +384,11 @@ static const mlr_key_index *keep_index(const mlr_builder *b)
     *x = b->keys;
     if (x->slot != NULL) {
         size_t bytes = ((size_t)x->mask + 1) * sizeof *x->slot;
-        x->slot = (mlr_key_slot *)mlr_pool_copy(b->pool, x->slot, bytes);
-        return x->slot == NULL ? NULL : x;
+        x->slot = mlr_pool_take(b->pool, bytes);
+        if (x->slot == NULL) {
+            return NULL;
+        }
+        memcpy(x->slot, b->keys.slot, bytes);
     }
     return x;
 }

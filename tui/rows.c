@@ -149,6 +149,7 @@ mlr_status mlr_rows_build(mlr_ui_rows *r, const mlr_model *old_model,
         }
         mlr_give(alloc, r->row, (room + 1) * sizeof *r->row);
         r->row = exact;
+        r->room = r->count + 1;
     }
     mlr_give(alloc, k.slots, k.room * sizeof *k.slots);
     mlr_give(alloc, k.paired, old_count + 1);
@@ -162,7 +163,7 @@ mlr_status mlr_rows_build(mlr_ui_rows *r, const mlr_model *old_model,
 void mlr_rows_release(mlr_ui_rows *r)
 {
     if (r->alloc != NULL) {
-        mlr_give(r->alloc, r->row, (r->count + 1) * sizeof *r->row);
+        mlr_give(r->alloc, r->row, r->room * sizeof *r->row);
     }
     *r = (mlr_ui_rows){0};
 }

@@ -80,7 +80,7 @@ typedef struct mlr_ui_row {
 typedef struct mlr_ui_rows {
     const mlr_allocator *alloc; /* borrowed */
     mlr_ui_row *row;
-    size_t count;
+    size_t count, room;  /* rows; rows that were taken */
     size_t marked;       /* rows with a mark */
     int longest_name;    /* cells, at most 255 */
     uint64_t generation; /* grows with every change; views compare it */

@@ -210,9 +210,9 @@ static void decode_all(const mlr_record *r, const pair *p, const payloads *in, u
 
 static void measure(const mlr_encoding *e, unsigned id, pair p, totals *sum)
 {
-    const mlr_encoder *enc = id == MLR_STRATEGY_neural ? &mlr_encoder_neural : NULL;
+    const mlr_encoder *enc = mlr_encoder_get(id);
     uint32_t wide = p.is->dtype->block_bytes;
-    mlr_record r = {.decoder = &mlr_decoder_neural,
+    mlr_record r = {.decoder = mlr_decoder_get(id),
                     .dtype = p.is->dtype,
                     .old_dtype = p.was->dtype,
                     .new_bytes = p.is->bytes,
@@ -316,7 +316,7 @@ static bool run_pair(const char *old_path, const char *new_path, unsigned id, in
 }
 
 /* Every safetensors pair of the corpus and the bytes of the best peer (PEERS.tsv). */
-static void run_corpus(void)
+static void run_corpus(unsigned id, int level)
 {
     FILE *peers = fopen("../shared/corpus/PEERS.tsv", "r");
     if (peers == NULL) {
@@ -343,7 +343,7 @@ static void run_corpus(void)
         }
         snprintf(paths[0], sizeof paths[0], "%s/%s", root, unpacked ? was + 9 : was);
         snprintf(paths[1], sizeof paths[1], "%s/%s", root, unpacked ? is + 9 : is);
-        (void)run_pair(paths[0], paths[1], MLR_STRATEGY_neural, 6, peer);
+        (void)run_pair(paths[0], paths[1], id, level, peer);
     }
     fclose(peers);
 }
@@ -351,7 +351,8 @@ static void run_corpus(void)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        run_corpus();
+        bool max = argc == 2 && strcmp(argv[1], "max") == 0;
+        run_corpus(max ? MLR_STRATEGY_neural_max : MLR_STRATEGY_neural, max ? 22 : 6);
         return 0;
     }
     unsigned id = argc > 3 ? (unsigned)atoi(argv[3]) : MLR_STRATEGY_neural;

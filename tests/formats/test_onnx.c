@@ -345,6 +345,7 @@ static void knows_the_operators_that_quantize(void **state)
          false},
         {IN("x") IN("") IN("") IN("q") IN("s2") IN("z2") "22{'QLinearConv'}", 0, 0, true,
          true},
+        {IN("q") IN("s2") IN("z2") IN("x") "22{'QLinearConv'}", -1, 0, true, true},
         {IN("x") IN("") IN("") IN("q") IN("s3") IN("") "22{'QLinearMatMul'}", 1, 0, true,
          false},
         {IN("q") IN("s2") IN("") IN("x") "22{'QLinearMatMul'}", 0, 0, true, false},

@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/open.h"
 #include "tests/support/fb_build.h"
+#include "tests/support/model_fault.h"
 #include "tests/support/parse_mem.h"
 #include "tests/support/test.h"
 #include "tests/support/tfl_sample.h"
@@ -273,6 +275,45 @@ static void finds_payloads_behind_the_flatbuffer(void **state)
     end(&c);
 }
 
+/* The bytes of a model at the start of a file of 4 GiB, and zeros behind them. */
+static mlr_status read_sparse(void *ctx, uint64_t off, void *dst, size_t n, mlr_err *err)
+{
+    const fb_bytes *b = ctx;
+    (void)err;
+    memset(dst, 0, n);
+    if (off < b->n) {
+        memcpy(dst, b->data + off, b->n - off < n ? b->n - (size_t)off : n);
+    }
+    return MLR_OK;
+}
+
+static void finds_payloads_beyond_2_gib(void **state)
+{
+    (void)state;
+    fb_bytes b = fb_build(TFL_MODEL TFL_CODES TFL_GRAPH TFL_TENSORS TFL_QUANT TFL_OPERATORS
+                          "buffers: =2 >buf0 >buf1 buf0_vt: h4 h4 buf0: <buf0_vt "
+                          "buf_vt: h10 h20 h0 h4 h12 . buf1: <buf_vt q3221225472 q6 "
+                          "metas: =0 sigs: =0 ");
+    mlr_source source = {.ctx = &b, .size = (uint64_t)4 << 30, .read_at = read_sparse};
+    mlr_heap heap;
+    mlr_pool pool;
+    mlr_model model;
+    mlr_err err = {0};
+    mlr_heap_init(&heap);
+    mlr_pool_init(&pool, &heap.alloc);
+    mlr_model_parse(&model, &source, NULL, &pool, &err);
+    assert_no_err(&err);
+    assert_ptr_equal(model.members[0].format, &mlr_format_tflite);
+    assert_null(model_fault(&model));
+    const mlr_tensor *t = mlr_model_find(&model, (mlr_str){.p = "main/W", .n = 6});
+    assert_non_null(t);
+    assert_int_equal(t->data.off, 3221225472);
+    assert_int_equal(t->dtype->id, MLR_DTYPE_I8);
+    assert_true(heap.peak < 1 << 20);
+    mlr_pool_release(&pool);
+    free(b.data);
+}
+
 static void keeps_an_archive_behind_the_flatbuffer_as_glue(void **state)
 {
     (void)state;
@@ -305,27 +346,42 @@ static void finds_custom_options_behind_the_flatbuffer(void **state)
 }
 
 /* Scales that are a tensor of their own, one for three elements of the last dimension. */
+static void check_blockwise(const char *details, bool scale, bool zero)
+{
+    char text[4096];
+    snprintf(text, sizeof text, "%s %s %s",
+             TFL_MODEL TFL_CODES TFL_GRAPH
+             "tensors: =3 >tw >ts >ts tensor_vt: h14 h24 h4 h20 h8 h12 h16 . "
+             "tw: <tensor_vt >wshape =1 >wname >wq 09 ~3:00 sv: h12 h20 h4 h16 h8 h12 . "
+             "ts: <sv >sshape =2 >sname ~4:00 wshape: =2 =2 =3 wname: =1 'W' 00 . "
+             "sshape: =1 =1 sname: =1 's' 00 . qv: h18 h16 h0 h0 h0 h0 h12 h4 h8 . "
+             "wq: <qv >det =1 02 ~3:00 dv: h10 h16 h4 h8 h12 . det: <dv ",
+             details, TFL_OPERATORS TFL_BUFFERS TFL_EXTRAS);
+    tflite_case c;
+    begin(&c, text);
+    const mlr_quant *q = parse_mem_tensor(&c.p, "main/W")->quant;
+    assert_int_equal(q != NULL, scale);
+    if (q != NULL) {
+        assert_string_equal(q->scheme, "blockwise");
+        assert_int_equal(q->axis, 1);
+        assert_int_equal(q->block, 3);
+        assert_int_equal(q->scale.bytes.off, fb_at(&c.file, "mdata+4"));
+        assert_int_equal(q->scale.count, 1);
+        assert_int_equal(q->zero.dtype != NULL, zero);
+    }
+    end(&c);
+}
+
+/* Scales and zero points that are tensors of their own, one for three elements of the last
+   dimension: their indices, and the size of a block. */
 static void reads_blockwise_quantization(void **state)
 {
     (void)state;
-    tflite_case c;
-    begin(
-        &c, TFL_MODEL TFL_CODES TFL_GRAPH
-        "tensors: =3 >tw >ts >ts tensor_vt: h14 h24 h4 h20 h8 h12 h16 . "
-        "tw: <tensor_vt >wshape =1 >wname >wq 09 ~3:00 sv: h12 h20 h4 h16 h8 h12 . "
-        "ts: <sv >sshape =2 >sname ~4:00 wshape: =2 =2 =3 wname: =1 'W' 00 . "
-        "sshape: =1 =1 sname: =1 's' 00 . qv: h18 h16 h0 h0 h0 h0 h12 h4 h8 . "
-        "wq: <qv >det =1 02 ~3:00 dv: h10 h16 h4 h8 h12 . det: <dv =1 =0 =3 " TFL_OPERATORS
-            TFL_BUFFERS TFL_EXTRAS);
-    const mlr_quant *q = parse_mem_tensor(&c.p, "main/W")->quant;
-    assert_non_null(q);
-    assert_string_equal(q->scheme, "blockwise");
-    assert_int_equal(q->axis, 1);
-    assert_int_equal(q->block, 3);
-    assert_int_equal(q->scale.bytes.off, fb_at(&c.file, "mdata+4"));
-    assert_int_equal(q->scale.count, 1);
-    assert_null(q->zero.dtype);
-    end(&c);
+    check_blockwise("=1 =0 =3", true, false);
+    check_blockwise("=1 =2 =3", true, true);
+    check_blockwise("=1 =0 =0", false, false);  /* blocks of nothing */
+    check_blockwise("=3 =0 =3", false, false);  /* a tensor that is not there */
+    check_blockwise("=-1 =0 =3", false, false); /* nor is this */
 }
 
 /* --- metadata --- */
@@ -408,6 +464,7 @@ int main(void)
         cmocka_unit_test(names_subgraphs_without_a_name_by_their_place),
         cmocka_unit_test(numbers_keys_that_repeat),
         cmocka_unit_test(finds_payloads_behind_the_flatbuffer),
+        cmocka_unit_test(finds_payloads_beyond_2_gib),
         cmocka_unit_test(keeps_an_archive_behind_the_flatbuffer_as_glue),
         cmocka_unit_test(finds_custom_options_behind_the_flatbuffer),
         cmocka_unit_test(reads_blockwise_quantization),

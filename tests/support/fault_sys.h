@@ -23,6 +23,8 @@ typedef enum fault_call {
     FAULT_FCHMOD,
     FAULT_FSYNC,
     FAULT_RENAME,
+    FAULT_EXCHANGE,
+    FAULT_MKDIRAT,
     FAULT_UNLINKAT,
     FAULT_COPY_FILE_RANGE,
     FAULT_CLOSE,

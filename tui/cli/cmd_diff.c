@@ -262,7 +262,7 @@ static mlr_status run_diff(mlr_cli *cli, const mlr_args *args, mlr_err *err)
     mlr_pool_init(&pool, cli->alloc);
     if (make_wish(cli, args, &wish, &pool, err) == MLR_OK &&
         mlr_lanes_begin(cli, v->parallel ? 0 : v->threads, &threads, err) == MLR_OK &&
-        mlr_diff_run(cli, &wish, &result, err) == MLR_OK) {
+        mlr_diff_write(cli, &wish, &result, err) == MLR_OK) {
         if (v->json) {
             print_json(cli, &wish, &result);
         } else if (!v->quiet) {

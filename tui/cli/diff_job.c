@@ -6,8 +6,8 @@
 #include <zstd.h>
 
 #include "apply/dict.h"
-#include "apply/host/inflate_zstd.h"
 #include "apply/host/host_kernels.h"
+#include "apply/host/inflate_zstd.h"
 #include "apply/patch_format.h"
 
 typedef struct diff {
@@ -228,8 +228,8 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-mlr_status mlr_diff_run(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
-                        mlr_err *err)
+mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
+                          mlr_err *err)
 {
     *result = (mlr_diff_result){0};
     double start = now();
