@@ -28,7 +28,7 @@ coverage_flags := -O0 -g -fprofile-instr-generate -fcoverage-mapping
 ifneq ($(filter fuzz coverage,$(MODE)),)
 CC := clang
 endif
-CPPFLAGS += -I. -MMD -MP -D_GNU_SOURCE
+CPPFLAGS += -I. -MMD -MP -D_GNU_SOURCE -DMLR_TUI=$(TUI)
 CFLAGS   += -std=c11 -ffp-contract=off -fvisibility=hidden -pthread $(WARN) $($(MODE)_flags) $(WERROR)
 CFLAGS   += $(shell $(PKG) --cflags $(PKGS) 2>/dev/null)
 LDFLAGS  += -pthread
@@ -53,7 +53,15 @@ all: $(B)/mallorn $(B)/libmallorn.a $(B)/libmallorn-apply.a ## build the program
 $(B)/mallorn: $(call obj,tui/main.c) $(B)/libmallorn-ui.a $(B)/libmallorn.a
 $(B)/libmallorn.a: $(call obj,$(lib_src))
 $(B)/libmallorn-apply.a: $(call obj,$(free_src))
-$(B)/libmallorn-ui.a: $(call obj,$(ui_src))
+$(B)/libmallorn-ui.a: $(call obj,$(ui_src)) $(if $(filter 1,$(TUI)),$(B)/gen/theme_data.o)
+$(B)/libmallorn-test.a: $(call obj,$(help_src))
+
+# Every theme is compiled in, so a missing file can never break start-up.
+$(B)/gen/theme_data.c: $(wildcard themes/*.yaml) tests/support/embed.sh $(B)/files
+	$(Q)mkdir -p $(@D) && sh tests/support/embed.sh $(filter %.yaml,$^) > $@
+$(B)/gen/%.o: $(B)/gen/%.c $(B)/flags
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(B)/%.a: $(B)/files
 	@echo "  AR    $@"
@@ -69,11 +77,16 @@ ifneq ($(filter x86_64%,$(MACHINE)),)
 $(B)/%_avx2.o: ISA := -mavx2 -mbmi -mbmi2 -mlzcnt
 $(B)/%_shani.o: ISA := -msha -msse4.1 -mssse3
 endif
+# Loops over elements: worth a vectoriser that is allowed to version them.
+ifeq ($(MODE),release)
+$(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/dec_%.o \
+$(B)/codec/forward.o $(B)/codec/enc_%.o: ISA := -O3
+endif
 ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto
 endif
-# The one file whose loops live from vectors, whatever the mode.
-$(B)/codec/lowrank_ops.o: ISA := -O3
+# Loops that live from vectors, whatever the mode.
+$(B)/codec/lowrank_ops.o $(B)/codec/tokens.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags | deps-present
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D)
@@ -81,7 +94,7 @@ $(B)/%.o: %.c $(B)/flags | deps-present
 
 # Rewritten only when their text changes: new flags recompile, a deleted file re-archives.
 $(B)/flags: text = $(CC) $(CPPFLAGS) $(CFLAGS)
-$(B)/files: text = $(lib_src) $(ui_src)
+$(B)/files: text = $(lib_src) $(ui_src) $(help_src) $(wildcard themes/*.yaml)
 $(B)/flags $(B)/files: FORCE | deps-present
 	@mkdir -p $(@D)
 	@echo '$(text)' | cmp -s - $@ || echo '$(text)' > $@
@@ -101,9 +114,9 @@ $(tests:=.o) $(call obj,$(help_src)): | deps-tests
 $(tests): LDLIBS += $(shell $(PKG) --libs $(TEST_PKGS) 2>/dev/null)
 $(tests): $(B)/%: $(B)/%.o $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/libmallorn.a
 $(benches): $(B)/%: $(B)/%.o $(B)/libmallorn.a
-$(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-ui.a $(B)/libmallorn.a
+$(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-test.a $(B)/libmallorn-ui.a $(B)/libmallorn.a
 
-.PHONY: check check-unit check-cli check-seeds check-free asan fuzz bench
+.PHONY: check check-unit check-cli check-seeds check-corpus check-free asan fuzz bench
 check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols ## run every fast test
 check-unit: $(tests)
 	$(Q)for t in $^; do $$t >$$t.log 2>&1 && echo "  ok    $$t" || { cat $$t.log; exit 1; }; done
@@ -112,6 +125,8 @@ check-cli: $(B)/mallorn
 	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
 check-seeds: $(replays)
 	$(Q)for f in $(fuzzers); do $(B)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f/* || exit 1; done
+check-corpus: $(B)/tests/formats/test_corpus ## open every model of ../shared/corpus and prove its tiling
+	$(Q)$<
 check-free: ## prove that apply/ builds for bare metal and calls only mem*()
 	$(Q)sh tests/lint/freestanding.sh "$(FREE_CC)" $(B)/free $(free_src)
 asan: ## run the tests under the address and undefined-behaviour sanitizers
@@ -121,7 +136,7 @@ fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
 	$(Q)mkdir -p build/fuzz/found/$(T)
 	$(Q)build/fuzz/fuzz_$(T) -max_total_time=$(or $(SECS),60) -timeout=5 -rss_limit_mb=512 \
 	    -artifact_prefix=build/fuzz/found/ build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
-build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-test.a build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
 bench: $(benches) all ## measure; one tab-separated line per result
 	$(Q)for b in $(benches); do $$b || exit 1; done
@@ -149,22 +164,40 @@ format: ## rewrite every C file in the project style
 demo: all ## make a model pair and open the program on it
 	$(Q)$(B)/mallorn make-demo --if-missing build/demo
 	$(Q)$(B)/mallorn build/demo/base.bf16.safetensors build/demo/tuned.bf16.safetensors
-docs: $(patsubst docs/man/%,$(B)/docs/%.txt,$(wildcard docs/man/*.[15])) ## check and render the manual pages
+docs: $(B)/share/done $(patsubst docs/man/%,$(B)/docs/%.txt,$(wildcard docs/man/*.[15])) ## make, check and render the manual pages
+	$(Q)mkdir -p $(B)/docs && for m in $(B)/share/man/man1/*.1; do \
+	    groff -ww -mdoc -Tutf8 $$m > $(B)/docs/$${m##*/}.txt || exit 1; done
 $(B)/docs/%.txt: docs/man/%
 	$(Q)mkdir -p $(@D) && groff -ww -mdoc -Tutf8 $< > $@
-install: all ## copy to $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/mallorn/themes
+
+# Manual pages and completions come from the program's own option tables.
+man1        := $(B)/share/man/man1
+completions := bash-completion/completions/mallorn zsh/site-functions/_mallorn fish/vendor_completions.d/mallorn.fish
+$(B)/share/done: $(B)/mallorn
+	$(Q)rm -rf $(@D) && mkdir -p $(man1) $(dir $(completions:%=$(@D)/%))
+	$(Q)$< help --man > $(man1)/mallorn.1
+	$(Q)for c in $$($< help --names); do $< help --man $$c > $(man1)/mallorn-$$c.1 || exit 1; done
+	$(Q)for f in $(completions); do $< help --completion $${f%%[-/]*} > $(@D)/$$f || exit 1; done
+	$(Q)touch $@
+
+share := $(DESTDIR)$(PREFIX)/share
+install: all $(B)/share/done ## copy to $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(share)/mallorn/themes $(share)/man/man1 $(dir $(completions:%=$(share)/%))
 	install -m755 $(B)/mallorn $(DESTDIR)$(PREFIX)/bin
 	install -m644 $(B)/libmallorn.a $(B)/libmallorn-apply.a $(DESTDIR)$(PREFIX)/lib
-	for f in $(wildcard themes/*.yaml); do install -m644 $$f $(DESTDIR)$(PREFIX)/share/mallorn/themes; done
-	for m in $(wildcard docs/man/*.1); do install -Dm644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
-uninstall: ## remove what install copied
+	for f in $(wildcard themes/*.yaml); do install -m644 $$f $(share)/mallorn/themes; done
+	for m in $(man1)/*.1 $(wildcard docs/man/*.1); do install -m644 $$m $(share)/man/man1; done
+	for m in $(wildcard docs/man/*.5); do install -Dm644 $$m $(share)/man/man5/$${m##*/}; done
+	for f in $(completions); do install -m644 $(B)/share/$$f $(share)/$$f; done
+uninstall: $(B)/share/done ## remove what install copied
 	rm -f $(DESTDIR)$(PREFIX)/bin/mallorn $(DESTDIR)$(PREFIX)/lib/libmallorn.a $(DESTDIR)$(PREFIX)/lib/libmallorn-apply.a
-	rm -rf $(DESTDIR)$(PREFIX)/share/mallorn
-	rm -f $(patsubst docs/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(wildcard docs/man/*.1))
+	rm -rf $(share)/mallorn
+	for m in $(man1)/*.1; do rm -f $(share)/man/man1/$${m##*/}; done
+	rm -f $(patsubst docs/man/%.1,$(share)/man/man1/%.1,$(wildcard docs/man/*.1)) $(patsubst docs/man/%.5,$(share)/man/man5/%.5,$(wildcard docs/man/*.5))
+	rm -f $(completions:%=$(share)/%)
 clean: ## remove build/
 	rm -rf build
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t16
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)

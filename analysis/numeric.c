@@ -153,60 +153,53 @@ static void bytes_to_f64(const mlr_dtype *t, const uint8_t *src, size_t n, doubl
     }
 }
 
+/* One loop a type: `load` reads a code, `value` turns it into a double. */
+#define LOOP(load, width, value)                                                           \
+    for (size_t i = 0; i < n; i++) {                                                       \
+        uint##load##_t code = mlr_load##load(src + (width)*i);                             \
+        out[i] = value;                                                                    \
+    }                                                                                      \
+    break
+
 static void two_bytes_to_f64(const mlr_dtype *t, const uint8_t *src, size_t n, double *out)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint16_t code = mlr_load16(src + 2 * i);
-        switch (t->id) {
-        case MLR_DTYPE_BF16:
-            out[i] = mlr_f32_to_f64((uint32_t)code << 16);
-            break;
-        case MLR_DTYPE_F16:
-            out[i] = mlr_f16_to_f64(code);
-            break;
-        case MLR_DTYPE_I16:
-            out[i] = (int16_t)code;
-            break;
-        default:
-            out[i] = code;
-        }
+    switch (t->id) {
+    case MLR_DTYPE_BF16:
+        LOOP(16, 2, mlr_f32_to_f64((uint32_t)code << 16));
+    case MLR_DTYPE_F16:
+        LOOP(16, 2, mlr_f16_to_f64(code));
+    case MLR_DTYPE_I16:
+        LOOP(16, 2, (int16_t)code);
+    default:
+        LOOP(16, 2, code);
     }
 }
 
 static void four_bytes_to_f64(const mlr_dtype *t, const uint8_t *src, size_t n, double *out)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t code = mlr_load32(src + 4 * i);
-        switch (t->id) {
-        case MLR_DTYPE_F32:
-            out[i] = mlr_f32_to_f64(code);
-            break;
-        case MLR_DTYPE_I32:
-            out[i] = (int32_t)code;
-            break;
-        default:
-            out[i] = code;
-        }
+    switch (t->id) {
+    case MLR_DTYPE_F32:
+        LOOP(32, 4, mlr_f32_to_f64(code));
+    case MLR_DTYPE_I32:
+        LOOP(32, 4, (int32_t)code);
+    default:
+        LOOP(32, 4, code);
     }
 }
 
 static void eight_bytes_to_f64(const mlr_dtype *t, const uint8_t *src, size_t n,
                                double *out)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint64_t code = mlr_load64(src + 8 * i);
-        switch (t->id) {
-        case MLR_DTYPE_F64:
-            out[i] = mlr_bits_to_f64(code);
-            break;
-        case MLR_DTYPE_I64:
-            out[i] = (double)(int64_t)code;
-            break;
-        default:
-            out[i] = (double)code;
-        }
+    switch (t->id) {
+    case MLR_DTYPE_F64:
+        LOOP(64, 8, mlr_bits_to_f64(code));
+    case MLR_DTYPE_I64:
+        LOOP(64, 8, (double)(int64_t)code);
+    default:
+        LOOP(64, 8, (double)code);
     }
 }
+#undef LOOP
 
 static void native_to_f64(const mlr_dtype *t, const uint8_t *src, size_t n, double *out)
 {

@@ -457,7 +457,7 @@ static mlr_status read_dict(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err)
 
 static mlr_status finish(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err)
 {
-    if (chunk->size != MLR_CHUNK_END_BYTES) {
+    if (chunk->size != 0 && chunk->size != MLR_CHUNK_END_BYTES) {
         return mlr_fail(err, MLR_E_FORMAT, chunk->start, "size of the end chunk");
     }
     if (mlr_chunks_skip(&a->chunks, chunk, a->slots[0].out, MLR_APPLY_LEAST_OUT) !=

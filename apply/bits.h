@@ -29,7 +29,8 @@ static inline bool mlr_bits_ok(const mlr_bits *d)
     return d->pos <= d->size + 4;
 }
 
-/* Moves a probability towards `bit`, fast at first; `limit` below 255 sets the last rate. */
+/* Moves a probability towards `bit`, fast at first; `limit` below 255 sets the last rate.
+ */
 static inline void mlr_bit_learn(mlr_bit *b, unsigned bit, unsigned limit)
 {
     uint32_t n = *b & 1023;

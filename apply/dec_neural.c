@@ -6,8 +6,10 @@
 #include "apply/neural_kernels.h"
 #include "apply/token.h"
 
-const mlr_neural_kernels mlr_neural_scalar = {
-    .rans = mlr_rans_decode, .dot = mlr_dot, .predict = mlr_predict, .add = mlr_residual_add};
+const mlr_neural_kernels mlr_neural_scalar = {.rans = mlr_rans_decode,
+                                              .dot = mlr_dot,
+                                              .predict = mlr_predict,
+                                              .add = mlr_residual_add};
 
 static mlr_status bad(mlr_err *err, const char *rule)
 {
@@ -24,6 +26,7 @@ size_t mlr_neural_scratch_bytes(const mlr_record *r, const mlr_neural_head *h)
     size_t chunk = MLR_NEURAL_CHUNK;
     size_t sums = h->rank > 0 ? (chunk + 16) * sizeof(int32_t) : 0;
     size_t more = (h->form & MLR_NEURAL_SPARSE) != 0 ? align64(sizeof(mlr_changes)) : 0;
+    more += (h->form & MLR_NEURAL_MIX) != 0 ? align64(sizeof(mlr_nmix)) : 0;
     return align64(chunk * r->dtype->block_bytes + 64) + 2 * chunk + align64(sums) + more;
 }
 
@@ -38,9 +41,11 @@ void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory)
     w->sums = n->rank > 0 ? (int32_t *)(void *)at : NULL;
     at += n->rank > 0 ? align64((MLR_NEURAL_CHUNK + 16) * sizeof(int32_t)) : 0;
     w->changes = (n->form & MLR_NEURAL_SPARSE) != 0 ? (mlr_changes *)(void *)at : NULL;
+    at += w->changes != NULL ? align64(sizeof(mlr_changes)) : 0;
+    w->mix = (n->form & MLR_NEURAL_MIX) != 0 ? (mlr_nmix *)(void *)at : NULL;
 }
 
-static mlr_status need(const mlr_record *r, mlr_decoder_need *n, mlr_err *err)
+mlr_status mlr_neural_block_need(const mlr_record *r, mlr_decoder_need *n, mlr_err *err)
 {
     mlr_neural_head h;
     mlr_status s = mlr_neural_head_read(r, &h, err);
@@ -81,6 +86,15 @@ static void predict(const job *j, const mlr_chunk *c)
         mlr_predict_sums(c, j->kernels->dot);
     }
     j->kernels->predict(c);
+}
+
+/* Contexts of a record for mixing are raw; tokens want their tables. */
+static void to_tables(const job *j, const mlr_chunk *c)
+{
+    for (size_t i = 0; (j->n->form & MLR_NEURAL_MIX) != 0 && i < c->n; i++) {
+        unsigned raw = c->context[i] & 0x7fU;
+        c->context[i] = (uint8_t)(j->n->prior[raw] | (c->context[i] & MLR_NEURAL_FLIP));
+    }
 }
 
 static mlr_residual residual_of(const job *j, const mlr_chunk *c, mlr_rawbits *raw)
@@ -131,7 +145,8 @@ static unsigned skips_next(skips *s)
     while (s->left == 0) {
         s->flag ^= 1;
         uint64_t run = mlr_bits_number(&s->bits, s->model[s->flag], 2);
-        s->left = run > UINT32_MAX ? UINT32_MAX : run + 1; /* ends the loop whatever is read */
+        s->left =
+            run > UINT32_MAX ? UINT32_MAX : run + 1; /* ends the loop whatever is read */
     }
     s->left--;
     return s->flag;
@@ -213,6 +228,7 @@ static mlr_status decode_tokens(const job *j, mlr_cursor *c, unsigned kind)
     for (size_t at = 0; at < j->elements; at += MLR_NEURAL_CHUNK) {
         mlr_chunk k = chunk_at(j, at);
         predict(j, &k);
+        to_tables(j, &k);
         if (skipping) {
             decode_some(j, &s, &k, &p.rans);
         } else {
@@ -264,6 +280,36 @@ static mlr_status decode_changes(const job *j, mlr_cursor *c)
     return mlr_bits_ok(&d) ? MLR_OK : bad(c->err, "neural changes inside their block");
 }
 
+static unsigned read_decision(void *coder, uint32_t p16, unsigned bit)
+{
+    (void)bit;
+    return mlr_bits_raw(coder, p16);
+}
+
+static mlr_status decode_mixed(const job *j, mlr_cursor *c)
+{
+    mlr_nmix *m = j->work.mix;
+    if (m == NULL) {
+        return bad(c->err, "neural block of mixing in such a record");
+    }
+    mlr_bits d;
+    size_t size = mlr_cur_left(c);
+    mlr_bits_begin(&d, mlr_cur_take(c, size, "neural mixed bits"), size);
+    m->decide = read_decision;
+    m->coder = &d;
+    m->model = j->n;
+    mlr_nmix_begin(m);
+    for (size_t at = 0; at < j->elements; at += MLR_NEURAL_CHUNK) {
+        mlr_chunk k = chunk_at(j, at);
+        predict(j, &k);
+        mlr_nmix_decode_chunk(m, &k, j->b->out + at * j->n->now.bytes);
+        if (!mlr_bits_ok(&d)) {
+            return bad(c->err, "neural mixed bits inside their block");
+        }
+    }
+    return MLR_OK;
+}
+
 static mlr_status dispatch(job *j, mlr_cursor *c)
 {
     unsigned kind = mlr_cur_u8(c, "neural block kind");
@@ -277,6 +323,9 @@ static mlr_status dispatch(job *j, mlr_cursor *c)
     if (kind == MLR_NEURAL_CHANGES) {
         return decode_changes(j, c);
     }
+    if (kind == MLR_NEURAL_MIXED) {
+        return decode_mixed(j, c);
+    }
     if (kind == MLR_NEURAL_EXACT && left == 0) {
         decode_exact(j);
         return MLR_OK;
@@ -288,12 +337,13 @@ static mlr_status dispatch(job *j, mlr_cursor *c)
     return bad(c->err, "neural block of a known kind");
 }
 
-static mlr_status decode(const mlr_block *b, mlr_err *err)
+mlr_status mlr_neural_block_decode(const mlr_block *b, mlr_err *err)
 {
     const mlr_neural *n = b->state;
     job j = {.b = b,
              .n = n,
-             .kernels = b->kernels->neural != NULL ? b->kernels->neural : &mlr_neural_scalar,
+             .kernels =
+                 b->kernels->neural != NULL ? b->kernels->neural : &mlr_neural_scalar,
              .elements = b->out_bytes / n->now.bytes};
     size_t rest = b->out_bytes % n->now.bytes;
     if (j.elements > b->old_bytes / n->was.bytes || b->payload_bytes < rest) {
@@ -311,6 +361,6 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_neural = {.id = MLR_STRATEGY_neural,
                                         .traits = MLR_NEEDS_OLD,
                                         .name = "neural",
-                                        .need = need,
+                                        .need = mlr_neural_block_need,
                                         .prepare = mlr_neural_prepare,
-                                        .decode = decode};
+                                        .decode = mlr_neural_block_decode};

@@ -6,18 +6,20 @@
 #include "apply/bits.h"
 #include "apply/token.h"
 
-static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r, const mlr_number *now)
+static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r,
+                         const mlr_number *now)
 {
     bool narrow_ok = h->tokens <= mlr_token_count(now->bytes);
-    bool tables_ok = (h->form & (MLR_NEURAL_MIX | MLR_NEURAL_SPARSE)) != 0
+    bool tables_ok = (h->form & MLR_NEURAL_SPARSE) != 0
                          ? h->tables == 0 && h->tokens == 0
                          : h->tables >= 1 && h->tables <= MLR_RANS_TABLES && h->tokens >= 1;
     bool edges_ok = h->edges == 1 || h->edges == MLR_NEURAL_EDGES;
-    bool lag_ok = h->lag == 0 || (h->lag >= MLR_NEURAL_CHUNK && h->lag < r->new_bytes &&
-                                  r->dtype == r->old_dtype && h->rank == 0 && h->edges == 1);
+    bool lag_ok =
+        h->lag == 0 || (h->lag >= MLR_NEURAL_CHUNK && h->lag < r->new_bytes &&
+                        r->dtype == r->old_dtype && h->rank == 0 && h->edges == 1);
     return (h->form & ~MLR_NEURAL_FORMS) == 0 && h->classes >= 1 &&
-           h->classes <= MLR_NEURAL_CLASSES && edges_ok && narrow_ok && tables_ok && lag_ok &&
-           h->top <= UINT16_MAX;
+           h->classes <= MLR_NEURAL_CLASSES && edges_ok && narrow_ok && tables_ok &&
+           lag_ok && h->top <= UINT16_MAX;
 }
 
 /* Factors must be far smaller than the tensor, so that no header can ask for more memory
@@ -56,7 +58,8 @@ mlr_status mlr_neural_head_read(const mlr_record *r, mlr_neural_head *h, mlr_err
     if ((h->form & MLR_NEURAL_LOWRANK) != 0) {
         h->rank = mlr_cur_u8(&c, "neural rank");
         h->shift = mlr_cur_u8(&c, "neural shift") - 64;
-        h->factor_bytes = (size_t)mlr_cur_varint_to(&c, r->model_bytes, "neural factor bytes");
+        h->factor_bytes =
+            (size_t)mlr_cur_varint_to(&c, r->model_bytes, "neural factor bytes");
         h->factors_at = c.pos;
         (void)mlr_cur_take(&c, h->factor_bytes, "neural factors");
     }
@@ -188,7 +191,8 @@ static unsigned read_q(mlr_bits *d, mlr_table_model *m, const uint8_t *q,
     return guess + size > 255 ? 255 : guess + (unsigned)size;
 }
 
-static bool read_map(mlr_bits *d, mlr_table_model *m, const mlr_neural_head *h, uint8_t *map)
+static bool read_map(mlr_bits *d, mlr_table_model *m, const mlr_neural_head *h,
+                     uint8_t *map)
 {
     unsigned raw = h->classes * (unsigned)h->edges * (h->lag != 0 ? 2U : 1U);
     unsigned known = 0;
@@ -198,7 +202,8 @@ static bool read_map(mlr_bits *d, mlr_table_model *m, const mlr_neural_head *h, 
             map[i] = map[i - 1];
             continue;
         }
-        if (i == 0 || (known < h->tables && mlr_bits_get(d, &m->map_new[state != 1]) != 0)) {
+        if (i == 0 ||
+            (known < h->tables && mlr_bits_get(d, &m->map_new[state != 1]) != 0)) {
             map[i] = (uint8_t)known++;
             continue;
         }
@@ -216,7 +221,7 @@ static bool read_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, vo
     uint8_t rows[2][MLR_TOKEN_LIMIT] = {{0}};
     uint16_t freq[MLR_TOKEN_LIMIT];
     mlr_table_model_reset(&m);
-    if (!read_map(d, &m, h, n->map)) {
+    if (!read_map(d, &m, h, (h->form & MLR_NEURAL_MIX) != 0 ? n->prior : n->map)) {
         return false;
     }
     unsigned fine = 1 + (unsigned)mlr_bits_even(d, 2);
@@ -286,8 +291,9 @@ static bool read_factors(const mlr_neural *n, mlr_bits *d, int16_t *u, int16_t *
 }
 
 /*
- * Sums are taken in fixed point whose unit follows from the top scale alone: an old mantissa
- * at the top uses all but a few of 30 bits (both types at most 16 bits wide) or 62 bits.
+ * Sums are taken in fixed point whose unit follows from the top scale alone: an old
+ * mantissa at the top uses all but a few of 30 bits (both types at most 16 bits wide) or 62
+ * bits.
  */
 static void set_fixed_point(mlr_neural *m)
 {
@@ -296,7 +302,8 @@ static void set_fixed_point(mlr_neural *m)
     m->k_most = room - (m->was.mantissa + 1);
     m->k_base = (int)m->top - m->k_most;
     m->sum_limit = ((int64_t)1 << room) - 1;
-    m->s_least = 1 - m->now.bias - m->now.mantissa - m->k_base + m->was.bias + m->was.mantissa;
+    m->s_least =
+        1 - m->now.bias - m->now.mantissa - m->k_base + m->was.bias + m->was.mantissa;
 }
 
 void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head *h)
@@ -314,6 +321,9 @@ void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head 
                       .rows = h->rows};
     (void)mlr_number_of(r->dtype, &m->now);
     (void)mlr_number_of(r->old_dtype, &m->was);
+    for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
+        m->map[i] = (uint8_t)i; /* until tables say otherwise */
+    }
     set_fixed_point(m);
 }
 

@@ -1,6 +1,6 @@
 /*
- * The model of a neural record: how elements are predicted, how contexts are chosen, and the
- * tables; read from the record's model bytes and shared by all its blocks.
+ * The model of a neural record: how elements are predicted, how contexts are chosen, and
+ * the tables; read from the record's model bytes and shared by all its blocks.
  */
 #ifndef MLR_APPLY_NEURAL_H
 #define MLR_APPLY_NEURAL_H
@@ -22,7 +22,7 @@ enum {
     MLR_NEURAL_RANK = 64,
     MLR_NEURAL_FLIP = 0x80, /* in a context byte: the residual's sign is turned around */
     /* form bits of the model */
-    MLR_NEURAL_MIX = 1,     /* residuals are coded by adaptive mixing, not by tables */
+    MLR_NEURAL_MIX = 1,     /* mixing codes residuals; tables are where it begins */
     MLR_NEURAL_NARROW = 2,  /* tables stay small in memory */
     MLR_NEURAL_LOWRANK = 4, /* predictions add U * V */
     MLR_NEURAL_SPARSE = 8,  /* blocks are lists of changes */
@@ -42,9 +42,11 @@ typedef struct mlr_neural {
     bool convert; /* now and was differ */
     uint16_t top; /* scale of class 0 */
     uint64_t lag; /* elements back to the neighbour whose change is context; 0: none */
-    uint8_t map[MLR_NEURAL_RAW]; /* raw context to table */
+    uint8_t map[MLR_NEURAL_RAW];   /* raw context to table */
+    uint8_t prior[MLR_NEURAL_RAW]; /* the same where mixing keeps raw contexts apart */
     mlr_rans_tables tables;
-    /* low rank: the sum of products, shifted, is added in units of 2^unit (see predict.c) */
+    /* low rank: the sum of products, shifted, is added in units of 2^unit (see predict.c)
+     */
     unsigned rank, rank_pairs;
     int shift;
     int k_base, k_most; /* old mantissas are shifted left by exponent - k_base <= k_most */
@@ -78,7 +80,8 @@ void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head 
  * 2^((q - 2) / 2^fine). Fills freq with a sum of exactly 4096; false where it cannot.
  */
 enum { MLR_TABLE_FINE = 4, MLR_TABLE_Q = 2 + (14 << MLR_TABLE_FINE) };
-bool mlr_table_frequencies(const uint8_t *q, unsigned tokens, unsigned fine, uint16_t *freq);
+bool mlr_table_frequencies(const uint8_t *q, unsigned tokens, unsigned fine,
+                           uint16_t *freq);
 
 /* What q stands for before normalisation. */
 uint32_t mlr_table_weight(unsigned q, unsigned fine);

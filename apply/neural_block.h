@@ -1,9 +1,11 @@
-/* Memory that decoding one block of a neural record takes, and the coder of change lists. */
+/* Memory that decoding one block of a neural record takes, and the coder of change lists.
+ */
 #ifndef MLR_APPLY_NEURAL_BLOCK_H
 #define MLR_APPLY_NEURAL_BLOCK_H
 
 #include "apply/bits.h"
 #include "apply/neural.h"
+#include "apply/neural_mix.h"
 
 /* Probabilities of a change list: gaps and values, by class. */
 typedef struct mlr_changes {
@@ -15,10 +17,15 @@ typedef struct mlr_neural_work {
     uint8_t *expected, *context, *token; /* of a chunk */
     int32_t *sums;                       /* NULL without factors */
     mlr_changes *changes;                /* NULL but in sparse records */
+    mlr_nmix *mix;                       /* NULL but in mixed records */
 } mlr_neural_work;
 
 size_t mlr_neural_scratch_bytes(const mlr_record *r, const mlr_neural_head *h);
 void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory);
+
+/* The decoder functions that both neural strategies share. */
+mlr_status mlr_neural_block_need(const mlr_record *r, mlr_decoder_need *n, mlr_err *err);
+mlr_status mlr_neural_block_decode(const mlr_block *b, mlr_err *err);
 
 static inline void mlr_changes_reset(mlr_changes *m)
 {

@@ -11,6 +11,7 @@ typedef struct mlr_neural_kernels {
     mlr_dot_fn dot;
     void (*predict)(const mlr_chunk *c);
     void (*add)(const mlr_residual *r);
+    mlr_rans_encode_fn rans_encode; /* NULL: the encoder's own */
 } mlr_neural_kernels;
 
 extern const mlr_neural_kernels mlr_neural_scalar;

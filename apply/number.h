@@ -1,6 +1,7 @@
 /*
- * How the neural strategies see elements: unsigned integers of 1, 2, 4 or 8 bytes, mapped so
- * that they sort like the values they stand for, each with a scale (exponent or bit length).
+ * How the neural strategies see elements: unsigned integers of 1, 2, 4 or 8 bytes, mapped
+ * so that they sort like the values they stand for, each with a scale (exponent or bit
+ * length).
  */
 #ifndef MLR_APPLY_NUMBER_H
 #define MLR_APPLY_NUMBER_H

@@ -127,8 +127,8 @@ static guess moved(const mlr_neural *m, uint64_t old, int32_t sum)
     return finish(&m->now, negative, shift - m->s_least + 1, round_off(size, shift, false));
 }
 
-void mlr_dot(int32_t *sums, const int16_t *u, const int16_t *v, size_t stride, unsigned pairs,
-             size_t n)
+void mlr_dot(int32_t *sums, const int16_t *u, const int16_t *v, size_t stride,
+             unsigned pairs, size_t n)
 {
     for (size_t j = 0; j < n; j++) {
         uint32_t sum = 0;

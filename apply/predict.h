@@ -25,8 +25,8 @@ void mlr_predict(const mlr_chunk *c);
 /* U * V of the chunk's elements. */
 typedef void (*mlr_dot_fn)(int32_t *sums, const int16_t *u, const int16_t *v, size_t stride,
                            unsigned pairs, size_t n);
-void mlr_dot(int32_t *sums, const int16_t *u, const int16_t *v, size_t stride, unsigned pairs,
-             size_t n);
+void mlr_dot(int32_t *sums, const int16_t *u, const int16_t *v, size_t stride,
+             unsigned pairs, size_t n);
 void mlr_predict_sums(const mlr_chunk *c, mlr_dot_fn dot);
 
 #endif

@@ -74,7 +74,8 @@ void mlr_rans_decode(mlr_rans *r, const uint8_t *context, uint8_t *token, size_t
         uint32_t x = *state;
         uint32_t entry = wide[(size_t)table << MLR_RANS_BITS | (x & (MLR_RANS_SCALE - 1))];
         token[i] = (uint8_t)entry;
-        x = ((entry >> 20) + 1) * (x >> MLR_RANS_BITS) + (entry >> 8 & (MLR_RANS_SCALE - 1));
+        x = ((entry >> 20) + 1) * (x >> MLR_RANS_BITS) +
+            (entry >> 8 & (MLR_RANS_SCALE - 1));
         *state = refill(r, x);
     }
 }

@@ -19,8 +19,8 @@ enum {
 };
 
 /*
- * A table is either wide, one entry per slot: token | (slot - start) << 8 | (freq - 1) << 20;
- * or narrow: the starts of `tokens` tokens and a final 4096.
+ * A table is either wide, one entry per slot: token | (slot - start) << 8 | (freq - 1) <<
+ * 20; or narrow: the starts of `tokens` tokens and a final 4096.
  */
 typedef struct mlr_rans_tables {
     const uint32_t *wide; /* MLR_RANS_SCALE entries a table, or NULL */
@@ -50,6 +50,32 @@ bool mlr_rans_begin(mlr_rans *r, const uint8_t *states);
 
 /* Whether the stream was used up exactly. */
 bool mlr_rans_ended(const mlr_rans *r);
+
+/*
+ * What encoding one token of one table takes: the reciprocal of its frequency, and
+ * start | shift << 12 | (freq - 1) << 16, or MLR_RANS_LACKING where the table lacks it.
+ */
+typedef struct mlr_rans_symbol {
+    uint32_t inverse, rest;
+} mlr_rans_symbol;
+
+#define MLR_RANS_LACKING (1U << 31)
+
+typedef struct mlr_rans_job {
+    const mlr_rans_symbol *symbols; /* `stride` a table */
+    size_t stride;
+    const uint8_t *context, *token; /* n each */
+    size_t n;
+    unsigned lanes;
+} mlr_rans_job;
+
+/*
+ * Encodes into the end of `words`, which has room for n words and 8 in front of them, and
+ * returns how many were used; `state` receives the lanes' first states. Where a table lacks
+ * a token the result is SIZE_MAX.
+ */
+typedef size_t (*mlr_rans_encode_fn)(const mlr_rans_job *j, uint16_t *words,
+                                     uint32_t state[MLR_RANS_LANES]);
 
 /* Expands frequencies that sum to MLR_RANS_SCALE. */
 void mlr_rans_widen(uint32_t *wide, const uint16_t *freq, unsigned tokens);

@@ -18,12 +18,14 @@ static inline void add_all(const mlr_residual *r, unsigned bytes)
         uint64_t z = r->token[i];
         if (z >= MLR_TOKEN_DIRECT) {
             unsigned token = r->token[i];
-            z = mlr_token_base(token, fine) | wide_take(r->raw, mlr_token_bits(token, fine));
+            z = mlr_token_base(token, fine) |
+                wide_take(r->raw, mlr_token_bits(token, fine));
         }
         uint64_t d = mlr_unzigzag(z);
         uint64_t turn = 0 - (uint64_t)(r->context[i] >> 7);
         uint64_t at = mlr_number_load(r->expected + i * bytes, bytes) + ((d ^ turn) - turn);
-        mlr_number_store(r->out + i * bytes, bytes, mlr_from_ordered(r->now, at & r->now->mask));
+        mlr_number_store(r->out + i * bytes, bytes,
+                         mlr_from_ordered(r->now, at & r->now->mask));
     }
 }
 

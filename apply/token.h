@@ -1,6 +1,6 @@
 /*
- * Residuals as tokens: zigzag values below 32 are tokens themselves; larger ones are coded by
- * their highest bits, and the rest follow as raw bits.
+ * Residuals as tokens: zigzag values below 32 are tokens themselves; larger ones are coded
+ * by their highest bits, and the rest follow as raw bits.
  */
 #ifndef MLR_APPLY_TOKEN_H
 #define MLR_APPLY_TOKEN_H

@@ -9,7 +9,7 @@
 #include "codec/strategy.h"
 #include "codec/tokens.h"
 
-enum { TABLES_WIDE = 32, TABLES_NARROW = 6, NARROW_STATE = 8192 };
+enum { TABLES_WIDE = 32, TABLES_NARROW = 6 };
 
 static mlr_status no_memory(mlr_err *err)
 {
@@ -105,8 +105,8 @@ static uint64_t choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding
         changed -= s->counts.of[i][0];
     }
     uint64_t tables = mlr_counts_cost(&s->counts);
-    bool may_list = p->model.edges == 1 && p->model.lag == 0 && changed < s->elements / 12 &&
-                    e->max_work == 0;
+    bool may_list = p->model.edges == 1 && p->model.lag == 0 &&
+                    changed < s->elements / 12 && e->max_work == 0;
     uint64_t list = may_list ? changes_cost(s) : UINT64_MAX;
     uint64_t skipping = take_idle_out(s);
     skipping += mlr_counts_cost(&s->counts);
@@ -124,11 +124,11 @@ static uint64_t choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding
     return tables + (s->raw_bits << 16);
 }
 
-static void write_head(const mlr_neural_plan *p, const mlr_tables *t, const mlr_buf *factors,
-                       mlr_buf *out)
+static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
+                       const mlr_buf *factors, mlr_buf *out)
 {
     const mlr_neural *m = &p->model;
-    bool tables = (m->form & (MLR_NEURAL_SPARSE | MLR_NEURAL_MIX)) == 0;
+    bool tables = (m->form & MLR_NEURAL_SPARSE) == 0;
     mlr_buf_u8(out, m->form);
     mlr_buf_u8(out, m->classes);
     mlr_buf_u8(out, m->edges);
@@ -145,6 +145,26 @@ static void write_head(const mlr_neural_plan *p, const mlr_tables *t, const mlr_
     }
 }
 
+/* The tables as mixing wants them to begin with. */
+static bool keep_starts(const mlr_encoding *e, const mlr_tables *t, mlr_neural_plan *p)
+{
+    p->start_bytes = t->count * (t->tokens + 1U) * sizeof(uint16_t);
+    p->starts = mlr_take(e->alloc, p->start_bytes);
+    if (p->starts == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < t->count; i++) {
+        uint16_t *start = p->starts + i * (t->tokens + 1U);
+        start[0] = 0;
+        for (unsigned k = 0; k < t->tokens; k++) {
+            start[k + 1] = (uint16_t)(start[k] + t->freq[i][k]);
+        }
+    }
+    p->model.tables =
+        (mlr_rans_tables){.narrow = p->starts, .count = t->count, .tokens = t->tokens};
+    return true;
+}
+
 static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_plan *p,
                                const mlr_buf *factors, mlr_buf *model, mlr_err *err)
 {
@@ -153,31 +173,37 @@ static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_p
         return no_memory(err);
     }
     mlr_status status = MLR_OK;
-    bool narrow = (p->model.form & MLR_NEURAL_NARROW) != 0;
+    bool narrow =
+        (p->model.form & (MLR_NEURAL_NARROW | MLR_NEURAL_MIX)) == MLR_NEURAL_NARROW;
     if (!mlr_tables_merge(t, &s->counts, narrow ? TABLES_NARROW : TABLES_WIDE, e->alloc)) {
         status = no_memory(err);
     } else {
         write_head(p, t, factors, model);
         mlr_tables_write(t, &s->counts, model);
-        memcpy(p->model.map, t->map, sizeof t->map);
+        bool mixing = (p->model.form & MLR_NEURAL_MIX) != 0;
+        memcpy(mixing ? p->model.prior : p->model.map, t->map, sizeof t->map);
         p->stride = t->tokens;
         p->symbol_bytes = t->count * p->stride * sizeof *p->symbols;
         p->symbols = mlr_take(e->alloc, p->symbol_bytes);
         for (unsigned i = 0; p->symbols != NULL && i < t->count; i++) {
             mlr_rans_symbols(p->symbols + i * p->stride, t->freq[i], t->tokens);
         }
-        status = p->symbols == NULL ? no_memory(err) : MLR_OK;
+        if (mixing && !keep_starts(e, t, p)) {
+            status = no_memory(err);
+        }
+        status = p->symbols == NULL ? no_memory(err) : status;
     }
     mlr_give(e->alloc, t, sizeof *t);
     return status;
 }
 
-/* Replaces the plan by one with low-rank prediction where that is measured to be smaller. */
+/* Replaces the plan by one with low-rank prediction where that is measured to be smaller.
+ */
 static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t cost,
                               mlr_neural_plan *p, mlr_sweep *s, mlr_buf *out, mlr_err *err)
 {
     mlr_factors f;
-    if (e->quick || e->max_state != 0 || cost >> 19 < 1024) {
+    if (e->quick || !e->search || e->max_state != 0 || cost >> 19 < 1024) {
         return MLR_OK;
     }
     mlr_status status = mlr_lowrank_search(e, v, &p->model, &f, err);
@@ -217,6 +243,7 @@ static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t
 static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neural_plan *p,
                              mlr_sweep *s, mlr_buf *model, mlr_err *err)
 {
+    bool mixing = (p->model.form & MLR_NEURAL_MIX) != 0; /* asked for by the caller */
     const mlr_record *r = v->record;
     mlr_number now;
     uint16_t top = 0;
@@ -241,10 +268,11 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     mlr_buf factors;
     mlr_buf_init(&factors, e->alloc);
     status = try_factors(e, v, cost, p, s, &factors, err);
-    if (status == MLR_OK && (p->model.form & MLR_NEURAL_SPARSE) != 0) {
-        for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
-            p->model.map[i] = (uint8_t)i;
-        }
+    bool sparse = (p->model.form & MLR_NEURAL_SPARSE) != 0;
+    if (mixing && !sparse) {
+        p->model.form |= MLR_NEURAL_MIX | MLR_NEURAL_NARROW;
+    }
+    if (status == MLR_OK && sparse) {
         write_head(p, NULL, &factors, model);
     } else if (status == MLR_OK) {
         status = write_tables(e, s, p, &factors, model, err);
@@ -259,18 +287,19 @@ static void forget(const mlr_encoding *e, void *state)
     if (p != NULL) {
         mlr_give(e->alloc, p->symbols, p->symbol_bytes);
         mlr_give(e->alloc, p->factors, p->factor_bytes);
+        mlr_give(e->alloc, p->starts, p->start_bytes);
         mlr_give(e->alloc, p, sizeof *p);
     }
 }
 
-static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model, void **state,
-                        mlr_err *err)
+static mlr_status study_for(const mlr_encoding *e, const mlr_view *v, uint8_t form,
+                            mlr_buf *model, void **state, mlr_err *err)
 {
     mlr_neural_plan *p = mlr_take(e->alloc, sizeof *p);
     mlr_sweep *s = mlr_take(e->alloc, sizeof *s);
     mlr_status status = MLR_OK;
     if (p != NULL) {
-        memset(p, 0, sizeof *p);
+        *p = (mlr_neural_plan){.model.form = form};
     }
     if (p == NULL || s == NULL) {
         status = no_memory(err);
@@ -289,6 +318,18 @@ static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model
     return status;
 }
 
+static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
+                        void **state, mlr_err *err)
+{
+    return study_for(e, v, 0, model, state, err);
+}
+
+static mlr_status study_max(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
+                            void **state, mlr_err *err)
+{
+    return study_for(e, v, MLR_NEURAL_MIX, model, state, err);
+}
+
 /* --- encode -------------------------------------------------------------------------- */
 
 /* Memory for one block, taken at once. */
@@ -304,7 +345,7 @@ static bool take_scratch(const mlr_encoding *e, const mlr_number *now, size_t n,
 {
     size_t chunk = MLR_NEURAL_CHUNK * (size_t)8 + 64;
     size_t sums = (MLR_NEURAL_CHUNK + 16) * sizeof(int32_t);
-    m->bytes = chunk + sums + 2 * (n + 64) + 2 * n + n * now->bytes + 64;
+    m->bytes = chunk + sums + 2 * (n + 64) + 2 * (n + 8) + n * now->bytes + 64;
     m->base = mlr_take(e->alloc, m->bytes);
     if (m->base == NULL) {
         return false;
@@ -312,7 +353,7 @@ static bool take_scratch(const mlr_encoding *e, const mlr_number *now, size_t n,
     m->expected = m->base;
     m->sums = (int32_t *)(void *)(m->base + chunk);
     m->words = (uint16_t *)(void *)(m->base + chunk + sums);
-    m->context = (uint8_t *)(m->words + n);
+    m->context = (uint8_t *)(m->words + n + 8);
     m->token = m->context + n + 64;
     m->raw = m->token + n + 64;
     return true;
@@ -364,17 +405,6 @@ static unsigned lanes_for(size_t n)
     return n >= 32768 ? 32 : n >= 4096 ? 8 : n >= 1024 ? 2 : 1;
 }
 
-static bool tables_know(const mlr_neural_plan *p, const scratch *m, size_t n)
-{
-    uint8_t lacking = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t table = m->context[i] & (MLR_RANS_TABLES - 1U);
-        lacking |= m->token[i] >= p->stride ||
-                   p->symbols[table * p->stride + m->token[i]].freq == 0;
-    }
-    return lacking == 0;
-}
-
 static void append_words(mlr_buf *out, const uint16_t *words, size_t n)
 {
     uint8_t *to = mlr_buf_extend(out, 2 * n);
@@ -384,16 +414,12 @@ static void append_words(mlr_buf *out, const uint16_t *words, size_t n)
 }
 
 /* Appends a block of tokens; false where the tables lack one of them. */
-static bool put_tokens(const mlr_neural_plan *p, scratch *m, size_t n, size_t raw_bytes,
-                       mlr_buf *out)
+static bool put_tokens(const mlr_neural_plan *p, const mlr_neural_kernels *kernels,
+                       scratch *m, size_t n, size_t raw_bytes, mlr_buf *out)
 {
     mlr_buf map;
     mlr_buf_init(&map, out->alloc);
     size_t used = p->skipping ? write_skips(m, n, &map) : n;
-    if (!tables_know(p, m, used)) {
-        mlr_buf_release(&map);
-        return false;
-    }
     uint32_t state[MLR_RANS_LANES];
     mlr_rans_job job = {.symbols = p->symbols,
                         .stride = p->stride,
@@ -401,9 +427,18 @@ static bool put_tokens(const mlr_neural_plan *p, scratch *m, size_t n, size_t ra
                         .token = m->token,
                         .n = used,
                         .lanes = lanes_for(used)};
-    size_t words = mlr_rans_encode(&job, m->words, state);
+    mlr_rans_encode_fn fast = kernels->rans_encode;
+    size_t words = fast != NULL && job.lanes == MLR_RANS_LANES
+                       ? fast(&job, m->words, state)
+                       : mlr_rans_encode(&job, m->words, state);
+    if (words == SIZE_MAX || map.failed) {
+        out->failed |= map.failed;
+        mlr_buf_release(&map);
+        return false;
+    }
     unsigned lanes_log = mlr_log2_u64(job.lanes);
-    mlr_buf_u8(out, (uint8_t)(MLR_NEURAL_TOKENS | (p->skipping ? 8U : 0U) | lanes_log << 4));
+    mlr_buf_u8(out,
+               (uint8_t)(MLR_NEURAL_TOKENS | (p->skipping ? 8U : 0U) | lanes_log << 4));
     mlr_buf_varint(out, words);
     if (p->skipping) {
         mlr_buf_varint(out, map.size);
@@ -412,14 +447,14 @@ static bool put_tokens(const mlr_neural_plan *p, scratch *m, size_t n, size_t ra
     for (unsigned i = 0; i < job.lanes; i++) {
         mlr_buf_u32(out, state[i]);
     }
-    append_words(out, m->words + used - words, words);
+    append_words(out, m->words + 8 + used - words, words);
     mlr_buf_add(out, m->raw, raw_bytes);
-    out->failed |= map.failed;
     mlr_buf_release(&map);
     return true;
 }
 
-/* --- change lists ---------------------------------------------------------------------- */
+/* --- change lists ----------------------------------------------------------------------
+ */
 
 typedef struct change {
     uint64_t z;
@@ -447,7 +482,8 @@ static void find_changes(const mlr_block_tokens *t, mlr_buf *list, uint32_t *tai
             uint64_t x = mlr_number_load(part.new_bytes + i * now->bytes, now->bytes);
             uint64_t d = mlr_to_ordered(now, x) -
                          mlr_number_load(part.expected + i * now->bytes, now->bytes);
-            change c = {.z = mlr_zigzag(now, d & now->mask), .gap = tail[class], .class = class};
+            change c = {
+                .z = mlr_zigzag(now, d & now->mask), .gap = tail[class], .class = class};
             mlr_buf_add(list, &c, sizeof c);
             tail[class] = 0;
         }
@@ -464,8 +500,8 @@ static void chain_gaps(change *c, size_t n, uint32_t *tail)
     }
 }
 
-static mlr_status put_changes(const mlr_encoding *e, const mlr_block_tokens *t, mlr_buf *out,
-                              mlr_err *err)
+static mlr_status put_changes(const mlr_encoding *e, const mlr_block_tokens *t,
+                              mlr_buf *out, mlr_err *err)
 {
     mlr_changes *m = mlr_take(e->alloc, sizeof *m);
     mlr_buf list;
@@ -499,7 +535,8 @@ static mlr_status put_changes(const mlr_encoding *e, const mlr_block_tokens *t, 
     return MLR_OK;
 }
 
-/* --- blocks ---------------------------------------------------------------------------- */
+/* --- blocks ----------------------------------------------------------------------------
+ */
 
 static void put_stored(const mlr_enc_block *b, size_t bytes, mlr_buf *out)
 {
@@ -507,8 +544,60 @@ static void put_stored(const mlr_enc_block *b, size_t bytes, mlr_buf *out)
     mlr_buf_add(out, b->new_bytes, bytes);
 }
 
-static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t n, scratch *m,
-                           mlr_buf *out, mlr_err *err)
+static unsigned write_decision(void *coder, uint32_t p16, unsigned bit)
+{
+    mlr_bits_put_raw(coder, p16, bit);
+    return bit;
+}
+
+static mlr_status put_mixed(const mlr_encoding *e, const mlr_block_tokens *t, mlr_buf *out,
+                            mlr_err *err)
+{
+    mlr_nmix *m = mlr_take(e->alloc, sizeof *m);
+    if (m == NULL) {
+        return no_memory(err);
+    }
+    mlr_bits_out bits;
+    mlr_buf_u8(out, MLR_NEURAL_MIXED);
+    mlr_bits_out_begin(&bits, out);
+    m->decide = write_decision;
+    m->coder = &bits;
+    m->model = t->model;
+    mlr_nmix_begin(m);
+    for (size_t at = 0; at < t->n; at += MLR_NEURAL_CHUNK) {
+        mlr_chunk c = mlr_block_chunk(t, at);
+        mlr_nmix_encode_chunk(m, &c, c.out);
+    }
+    mlr_bits_out_end(&bits);
+    mlr_give(e->alloc, m, sizeof *m);
+    return MLR_OK;
+}
+
+/* By tables or by mixing, whichever takes less. */
+static mlr_status put_smaller(const mlr_encoding *e, const mlr_block_tokens *t, scratch *m,
+                              size_t raw_bytes, const mlr_neural_plan *p, mlr_buf *out,
+                              mlr_err *err)
+{
+    mlr_buf tokens;
+    mlr_buf_init(&tokens, e->alloc);
+    size_t start = out->size;
+    mlr_status s =
+        put_mixed(e, t, out, err); /* writes raw contexts, as the tokens had them */
+    for (size_t i = 0; i < t->n; i++) {
+        unsigned raw = m->context[i] & 0x7fU;
+        m->context[i] = (uint8_t)(p->model.prior[raw] | (m->context[i] & MLR_NEURAL_FLIP));
+    }
+    if (s == MLR_OK && put_tokens(p, t->kernels, m, t->n, raw_bytes, &tokens) &&
+        !tokens.failed && tokens.size < out->size - start) {
+        out->size = start;
+        mlr_buf_add(out, tokens.data, tokens.size);
+    }
+    mlr_buf_release(&tokens);
+    return s;
+}
+
+static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t n,
+                           scratch *m, mlr_buf *out, mlr_err *err)
 {
     const mlr_neural_plan *p = b->state;
     mlr_rawbits_out raw = {.at = m->raw};
@@ -533,7 +622,10 @@ static mlr_status put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t
         return MLR_OK;
     }
     size_t raw_bytes = (size_t)(raw.at - m->raw) + (raw.count > 0);
-    if (!put_tokens(p, m, n, raw_bytes, out)) {
+    if ((p->model.form & MLR_NEURAL_MIX) != 0) {
+        return put_smaller(e, &t, m, raw_bytes, p, out, err);
+    }
+    if (!put_tokens(p, t.kernels, m, n, raw_bytes, out)) {
         put_stored(b, n * p->model.now.bytes, out);
     }
     return MLR_OK;
@@ -563,7 +655,8 @@ static mlr_status encode(const mlr_encoding *e, const mlr_enc_block *b, mlr_buf 
     return payload->failed ? no_memory(err) : MLR_OK;
 }
 
-/* --- inspection ------------------------------------------------------------------------ */
+/* --- inspection ------------------------------------------------------------------------
+ */
 
 static void say(mlr_buf *text, const char *words)
 {
@@ -613,6 +706,15 @@ const mlr_encoder mlr_encoder_neural = {
     .summary = "predicts each number from the base, codes the residual given its scale",
     .suits = suits,
     .study = study,
+    .forget = forget,
+    .encode = encode,
+    .describe = describe};
+
+const mlr_encoder mlr_encoder_neural_max = {
+    .id = MLR_STRATEGY_neural_max,
+    .summary = "as neural, the residual coded by adaptive mixing: smaller and slow",
+    .suits = suits,
+    .study = study_max,
     .forget = forget,
     .encode = encode,
     .describe = describe};

@@ -1,8 +1,6 @@
 #include "codec/lowrank.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "codec/bits_write.h"
@@ -29,18 +27,19 @@ typedef struct search {
     const mlr_view *view;
     const mlr_neural *shape;
     matrix m;
-    size_t side;             /* the larger of rows and columns, rounded up */
-    float *u, *v;            /* MLR_RANK_MAX lines of rows and of columns, by component */
-    float *y, *z;            /* sketches */
-    float *line, *scaled;    /* least squares: factors of the other side and the target */
-    float *weight;           /* of one line */
-    float weights[256];      /* of a precision; 0 where there is no value */
-    float power[128];        /* 2^(i - 64) */
+    size_t side;          /* the larger of rows and columns, rounded up */
+    float *u, *v;         /* MLR_RANK_MAX lines of rows and of columns, by component */
+    float *y, *z;         /* sketches */
+    float *line, *scaled; /* least squares: factors of the other side and the target */
+    float *weight;        /* of one line */
+    float weights[256];   /* of a precision; 0 where there is no value */
+    float power[128];     /* 2^(i - 64) */
     uint8_t *base;
     size_t bytes;
 } search;
 
-/* --- reading the matrix ---------------------------------------------------------------- */
+/* --- reading the matrix ----------------------------------------------------------------
+ */
 
 static void fill_powers(search *s)
 {
@@ -51,8 +50,8 @@ static void fill_powers(search *s)
 
 /* The value of `bits` in fixed point, mantissas being shifted by exponent - base; false
    where there is none. */
-static bool fixed_point(const search *s, const mlr_number *n, int base, int most, uint64_t bits,
-                        float *out)
+static bool fixed_point(const search *s, const mlr_number *n, int base, int most,
+                        uint64_t bits, float *out)
 {
     int field = (int)(bits >> n->mantissa & n->exp_limit);
     uint64_t mantissa = bits & (((uint64_t)1 << n->mantissa) - 1);
@@ -66,7 +65,8 @@ static bool fixed_point(const search *s, const mlr_number *n, int base, int most
     return true;
 }
 
-static void read_element(const search *s, uint64_t is, uint64_t was, float *d, uint8_t *fine)
+static void read_element(const search *s, uint64_t is, uint64_t was, float *d,
+                         uint8_t *fine)
 {
     const mlr_neural *m = s->shape;
     float x = 0;
@@ -81,8 +81,8 @@ static void read_element(const search *s, uint64_t is, uint64_t was, float *d, u
 }
 
 /* Reads `n` elements from `first` on; what lies beyond the record counts for nothing. */
-static mlr_status read_line(const search *s, uint64_t first, size_t n, float *d, uint8_t *fine,
-                            mlr_err *err)
+static mlr_status read_line(const search *s, uint64_t first, size_t n, float *d,
+                            uint8_t *fine, mlr_err *err)
 {
     enum { PIECE = 2048 };
     uint8_t news[PIECE * 8];
@@ -94,8 +94,9 @@ static mlr_status read_line(const search *s, uint64_t first, size_t n, float *d,
     for (size_t at = 0; at < n; at += PIECE) {
         size_t part = n - at < PIECE ? n - at : PIECE;
         uint64_t from = first + at;
-        size_t real = from >= elements ? 0 : elements - from < part ? (size_t)(elements - from)
-                                                                     : part;
+        size_t real = from >= elements         ? 0
+                      : elements - from < part ? (size_t)(elements - from)
+                                               : part;
         for (size_t i = real; i < part; i++) {
             d[at + i] = 0;
             fine[at + i] = FIELD_NONE;
@@ -130,7 +131,8 @@ static mlr_status read_matrix(search *s, mlr_err *err)
     return status;
 }
 
-/* --- small dense algebra --------------------------------------------------------------- */
+/* --- small dense algebra ---------------------------------------------------------------
+ */
 
 typedef struct square {
     double a[MLR_SKETCH][MLR_SKETCH];
@@ -155,10 +157,11 @@ static void gram_of(const float *y, size_t rows, unsigned n, square *g)
     }
 }
 
-static void rotate(square *g, square *vectors, unsigned n, unsigned p, unsigned q)
+/* Turns p and q so that a[p][q] becomes 0; false where it is small enough already. */
+static bool rotate(square *g, square *vectors, unsigned n, unsigned p, unsigned q)
 {
-    if (fabs(g->a[p][q]) <= 1e-15 * sqrt(fabs(g->a[p][p] * g->a[q][q]))) {
-        return;
+    if (fabs(g->a[p][q]) <= 1e-9 * sqrt(fabs(g->a[p][p] * g->a[q][q]))) {
+        return false;
     }
     double theta = (g->a[q][q] - g->a[p][p]) / (2 * g->a[p][q]);
     double t = (theta >= 0 ? 1 : -1) / (fabs(theta) + sqrt(theta * theta + 1));
@@ -180,6 +183,7 @@ static void rotate(square *g, square *vectors, unsigned n, unsigned p, unsigned 
         vectors->a[k][p] = c * x - s * y;
         vectors->a[k][q] = s * x + c * y;
     }
+    return true;
 }
 
 /* Eigenvalues of a symmetric matrix, largest first, and its vectors as columns (Jacobi). */
@@ -189,10 +193,12 @@ static void eigen(square *g, unsigned n, square *vectors, double *value)
     for (unsigned k = 0; k < n; k++) {
         vectors->a[k][k] = 1;
     }
-    for (int sweep = 0; sweep < 12; sweep++) {
+    bool moved = true;
+    for (int sweep = 0; sweep < 12 && moved; sweep++) {
+        moved = false;
         for (unsigned p = 0; p + 1 < n; p++) {
             for (unsigned q = p + 1; q < n; q++) {
-                rotate(g, vectors, n, p, q);
+                moved = rotate(g, vectors, n, p, q) || moved;
             }
         }
     }
@@ -233,24 +239,42 @@ static void turn_lines(float *y, size_t rows, unsigned n, const square *q)
     }
 }
 
-/* Makes the columns orthonormal; returns the sum of their squared lengths before. */
-static double orthonormal(float *y, size_t rows, unsigned n)
+/* Makes the columns orthonormal (Cholesky of the Gram matrix); those that depend on others
+   become zero. */
+static void orthonormal(float *y, size_t rows, unsigned n)
 {
     square g;
-    square q;
-    double value[MLR_SKETCH];
+    square l = {{{0}}};
+    square inverse = {{{0}}};
     gram_of(y, rows, n, &g);
-    eigen(&g, n, &q, value);
-    double sum = 0;
-    for (unsigned l = 0; l < n; l++) {
-        double scale = value[l] > 1e-12 * value[0] && value[l] > 0 ? 1 / sqrt(value[l]) : 0;
-        sum += value[l] > 0 ? value[l] : 0;
-        for (unsigned k = 0; k < n; k++) {
-            q.a[k][l] *= scale;
+    for (unsigned k = 0; k < n; k++) {
+        for (unsigned i = 0; i <= k; i++) {
+            double sum = g.a[k][i];
+            for (unsigned x = 0; x < i; x++) {
+                sum -= l.a[k][x] * l.a[i][x];
+            }
+            if (k == i) {
+                l.a[k][k] = sum > 1e-9 * g.a[k][k] ? sqrt(sum) : 0;
+            } else {
+                l.a[k][i] = l.a[i][i] > 0 ? sum / l.a[i][i] : 0;
+            }
         }
     }
-    turn_lines(y, rows, n, &q);
-    return sum;
+    /* y * inverse(l)^T */
+    for (unsigned k = 0; k < n; k++) {
+        if (!(l.a[k][k] > 0)) {
+            continue;
+        }
+        inverse.a[k][k] = 1 / l.a[k][k];
+        for (unsigned i = k + 1; i < n; i++) {
+            double sum = 0;
+            for (unsigned x = k; x < i; x++) {
+                sum -= l.a[i][x] * inverse.a[k][x];
+            }
+            inverse.a[k][i] = l.a[i][i] > 0 ? sum / l.a[i][i] : 0;
+        }
+    }
+    turn_lines(y, rows, n, &inverse);
 }
 
 static void random_signs(float *y, size_t rows)
@@ -274,11 +298,11 @@ static double sketch(const float *d, size_t rows, size_t columns, float *y, floa
     random_signs(z, columns);
     for (unsigned i = 0; i < turns; i++) {
         mlr_sketch_rows(y, d, z, rows, columns);
-        (void)orthonormal(y, rows, MLR_SKETCH);
+        orthonormal(y, rows, MLR_SKETCH);
         memset(z, 0, columns * MLR_SKETCH * sizeof *z);
         mlr_sketch_columns(z, d, y, rows, columns);
         if (i + 1 < turns) {
-            (void)orthonormal(z, columns, MLR_SKETCH);
+            orthonormal(z, columns, MLR_SKETCH);
         }
     }
     double sum = 0;
@@ -288,7 +312,8 @@ static double sketch(const float *d, size_t rows, size_t columns, float *y, floa
     return sum;
 }
 
-/* --- does a search promise anything? --------------------------------------------------- */
+/* --- does a search promise anything? ---------------------------------------------------
+ */
 
 /* Divides every element by the error expected of it, so that all count alike. */
 static double whiten(float *d, const uint8_t *fine, size_t n, const float *power)
@@ -317,7 +342,8 @@ static mlr_status promising(const search *s, bool *yes, mlr_err *err)
                    (rows + columns) * MLR_SKETCH * sizeof(float);
     float *d = mlr_take(s->e->alloc, bytes);
     if (d == NULL) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
     }
     float *y = d + rows * columns;
     float *z = y + rows * MLR_SKETCH;
@@ -334,13 +360,13 @@ static mlr_status promising(const search *s, bool *yes, mlr_err *err)
         double noise = MLR_SKETCH * edge * edge / ((double)rows * (double)columns);
         double share = all > 0 ? held / all : 0;
         *yes = share > (noise < 0.7 ? noise : 0.7);
-        if (getenv("LR")) fprintf(stderr, "share %.4f noise %.4f\n", share, noise);
     }
     mlr_give(s->e->alloc, d, bytes);
     return status;
 }
 
-/* --- least squares --------------------------------------------------------------------- */
+/* --- least squares ---------------------------------------------------------------------
+ */
 
 /* Solves gram * x = target by Cholesky; `gram` holds the upper triangle and the target. */
 static void solve(const float *gram, unsigned rank, float *x)
@@ -392,8 +418,8 @@ static void load_side(search *s, const float *side, size_t n, unsigned rank)
     }
 }
 
-static void solve_line(search *s, const float *d, const uint8_t *fine, size_t stride, size_t n,
-                       unsigned rank, float *x)
+static void solve_line(search *s, const float *d, const uint8_t *fine, size_t stride,
+                       size_t n, unsigned rank, float *x)
 {
     float gram[MLR_GRAM_STRIDE * MLR_GRAM_STRIDE];
     size_t padded = up8(n);
@@ -414,8 +440,8 @@ static void solve_rows(search *s, unsigned rank)
     float x[MLR_RANK_MAX];
     load_side(s, s->v, s->m.columns, rank);
     for (size_t i = 0; i < s->m.rows; i++) {
-        solve_line(s, s->m.d + i * s->m.columns, s->m.fine + i * s->m.columns, 1, s->m.columns,
-                   rank, x);
+        solve_line(s, s->m.d + i * s->m.columns, s->m.fine + i * s->m.columns, 1,
+                   s->m.columns, rank, x);
         for (unsigned k = 0; k < rank; k++) {
             s->u[k * s->side + i] = x[k];
         }
@@ -434,46 +460,70 @@ static void solve_columns(search *s, unsigned rank)
     }
 }
 
-/* --- choosing the rank ----------------------------------------------------------------- */
+/* --- choosing the rank -----------------------------------------------------------------
+ */
 
+/* Some rows, and what the first components leave of them. */
 typedef struct sample {
-    uint32_t count[MLR_NEURAL_CLASSES * 2][64];
-    double excess, weight; /* sums for the variance no factor explains */
+    uint32_t count[32][64]; /* sizes in units of the last place, by precision */
+    size_t step, rows;
+    unsigned rank; /* components taken out so far */
+    float *left;   /* rows x columns */
 } sample;
 
-/* Counts what rank `rank` leaves of every step-th row. */
-static void count_left(const search *s, unsigned rank, size_t step, sample *out)
+static bool sample_begin(const search *s, sample *c)
 {
-    memset(out, 0, sizeof *out);
-    for (size_t i = step / 2; i < s->m.rows; i += step) {
-        for (size_t j = 0; j < s->m.columns; j++) {
-            uint8_t fine = s->m.fine[i * s->m.columns + j];
-            if (fine == FIELD_NONE) {
-                continue;
-            }
-            float left = s->m.d[i * s->m.columns + j];
-            for (unsigned k = 0; k < rank; k++) {
-                left -= s->u[k * s->side + i] * s->v[k * s->side + j];
-            }
-            float unit = s->power[64 + fine];
-            float ulps = left / unit;
-            float size = ulps < 0 ? -ulps : ulps;
-            unsigned whole = size > 1e6F ? 1000000U : (unsigned)(size + 0.5F);
-            unsigned token = whole < 16 ? whole * 2 : 16 + 2 * mlr_log2_u64(whole) + 8;
-            out->count[fine / 2 & 31][(token | (ulps < 0 && whole > 0)) & 63]++;
-            double w = (double)s->weights[fine];
-            out->weight += w;
-            out->excess += w * ((double)left * (double)left - (double)unit * (double)unit / 12);
-        }
+    c->step = s->m.rows * s->m.columns / 65536 + 1;
+    c->step = c->step > s->m.rows ? s->m.rows : c->step;
+    c->rows = s->m.rows / c->step;
+    c->rank = 0;
+    c->left = mlr_take(s->e->alloc, c->rows * s->m.columns * sizeof *c->left);
+    for (size_t i = 0; c->left != NULL && i < c->rows; i++) {
+        memcpy(c->left + i * s->m.columns, s->m.d + i * c->step * s->m.columns,
+               s->m.columns * sizeof(float));
     }
+    return c->left != NULL;
 }
 
-static uint64_t sample_cost(const sample *c)
+static void sample_end(const search *s, sample *c)
 {
+    mlr_give(s->e->alloc, c->left, c->rows * s->m.columns * sizeof *c->left);
+}
+
+static void sample_take_out(const search *s, sample *c, unsigned rank)
+{
+    for (size_t i = 0; i < c->rows; i++) {
+        float *left = c->left + i * s->m.columns;
+        for (size_t k = c->rank; k < rank; k++) {
+            mlr_line_subtract(left, s->v + k * s->side, s->u[k * s->side + i * c->step],
+                              s->m.columns);
+        }
+    }
+    c->rank = rank;
+}
+
+/* Bits * 65536 of what is left in the sample, about. */
+static uint64_t sample_cost(const search *s, sample *c)
+{
+    memset(c->count, 0, sizeof c->count);
+    for (size_t i = 0; i < c->rows; i++) {
+        const uint8_t *fine = s->m.fine + i * c->step * s->m.columns;
+        const float *left = c->left + i * s->m.columns;
+        for (size_t j = 0; j < s->m.columns; j++) {
+            if (fine[j] == FIELD_NONE) {
+                continue;
+            }
+            float ulps = left[j] * s->power[64 - fine[j]];
+            float size = ulps < 0 ? -ulps : ulps;
+            unsigned whole = size > 1e6F ? 1000000U : (unsigned)(size + 0.5F);
+            unsigned token = whole < 16 ? whole * 2 : 24 + 2 * mlr_log2_u64(whole);
+            c->count[fine[j] / 2][token | (ulps < 0 && whole > 0)]++;
+        }
+    }
     uint64_t cost = 0;
-    for (unsigned i = 0; i < MLR_NEURAL_CLASSES * 2; i++) {
+    for (unsigned i = 0; i < 32; i++) {
         cost += mlr_entropy_q16(c->count[i], 64);
-        for (unsigned t = 24; t < 64; t++) {
+        for (unsigned t = 32; t < 64; t++) {
             cost += (uint64_t)c->count[i][t] * ((t - 24) / 2) << 16; /* raw bits */
         }
     }
@@ -491,49 +541,77 @@ static void set_weights(search *s, double noise)
     }
 }
 
-/* Variance that is neither rounding nor explained by `rank` factors. */
-static double settle_noise(search *s, unsigned rank, size_t step)
+/* Finds the variance that is neither rounding nor explained by the components taken out. */
+static void settle_noise(search *s, const sample *c)
 {
-    sample *c = mlr_take(s->e->alloc, sizeof *c);
-    double noise = 0;
-    if (c == NULL) {
-        return 0;
+    for (int turn = 0; turn < 3; turn++) {
+        double excess = 0;
+        double weight = 0;
+        for (size_t i = 0; i < c->rows; i++) {
+            const uint8_t *fine = s->m.fine + i * c->step * s->m.columns;
+            const float *left = c->left + i * s->m.columns;
+            for (size_t j = 0; j < s->m.columns; j++) {
+                double unit = (double)s->power[64 + (fine[j] & 63)];
+                double w = (double)s->weights[fine[j]];
+                weight += w;
+                excess += w * ((double)left[j] * (double)left[j] - unit * unit / 12);
+            }
+        }
+        double noise = weight > 0 ? excess / weight : 0;
+        double least = 1e-3 * (double)(c->rows * s->m.columns) / (weight + 1e-30);
+        set_weights(s, noise > least ? noise : least);
     }
-    for (int turn = 0; turn < 4; turn++) {
-        count_left(s, rank, step, c);
-        double next = c->weight > 0 ? c->excess / c->weight : 0;
-        double floor = c->weight > 0 ? 1e-3 * (double)(s->m.rows / step * s->m.columns) / c->weight : 0;
-        noise = next > floor ? next : floor;
-        set_weights(s, noise);
-    }
-    mlr_give(s->e->alloc, c, sizeof *c);
-    return noise;
 }
 
-static unsigned choose_rank(search *s, size_t step)
+static unsigned choose_rank(const search *s, sample *c)
 {
     static const uint8_t ranks[] = {0, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32};
-    sample *c = mlr_take(s->e->alloc, sizeof *c);
     unsigned best = 0;
     double least = 0;
-    size_t rows = (s->m.rows - step / 2 + step - 1) / step;
-    double scale = (double)s->m.rows / (double)rows;
+    double scale = (double)s->m.rows / (double)c->rows;
     size_t small = s->m.rows < s->m.columns ? s->m.rows : s->m.columns;
-    for (size_t i = 0; c != NULL && i < sizeof ranks && ranks[i] <= small / 2; i++) {
-        count_left(s, ranks[i], step, c);
-        double bits = (double)sample_cost(c) / 65536 * scale +
+    for (size_t i = 0; i < sizeof ranks && ranks[i] <= small / 2; i++) {
+        sample_take_out(s, c, ranks[i]);
+        double bits = (double)sample_cost(s, c) / 65536 * scale +
                       (double)(ranks[i] * (s->m.rows + s->m.columns)) * 6.5;
-        if (getenv("LR")) fprintf(stderr, "  rank %u: %.0f bytes\n", ranks[i], bits / 8);
         if (i == 0 || bits < least) {
             least = bits;
             best = ranks[i];
+        } else if (bits > least * 1.05 && ranks[i] > 2 * best + 8) {
+            break;
         }
     }
-    mlr_give(s->e->alloc, c, sizeof *c);
     return best;
 }
 
-/* --- integers -------------------------------------------------------------------------- */
+static mlr_status choose(search *s, unsigned *rank, mlr_err *err)
+{
+    sample c;
+    if (!sample_begin(s, &c)) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
+    }
+    *rank = choose_rank(s, &c);
+    sample_end(s, &c);
+    return MLR_OK;
+}
+
+/* Sets the weights for the first `rank` components as they are now. */
+static mlr_status weigh(search *s, unsigned rank, mlr_err *err)
+{
+    sample c;
+    if (!sample_begin(s, &c)) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
+    }
+    sample_take_out(s, &c, rank);
+    settle_noise(s, &c);
+    sample_end(s, &c);
+    return MLR_OK;
+}
+
+/* --- integers --------------------------------------------------------------------------
+ */
 
 /* Gives both sides the same share of every component's size, components orthogonal. */
 static void balance(search *s, unsigned rank, double *size)
@@ -641,7 +719,8 @@ static bool make_integers(search *s, unsigned rank, mlr_factors *f)
     return true;
 }
 
-/* --- the search ------------------------------------------------------------------------ */
+/* --- the search ------------------------------------------------------------------------
+ */
 
 static bool take_memory(search *s)
 {
@@ -694,23 +773,27 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
     if (status != MLR_OK) {
         return status;
     }
-    size_t step = s->m.rows * s->m.columns / 65536 + 1;
-    step = step > s->m.rows ? s->m.rows : step;
     (void)sketch(s->m.d, s->m.rows, s->m.columns, s->y, s->z, 2);
     components(s);
     set_weights(s, 0);
-    unsigned rank = choose_rank(s, step);
-    if (rank == 0) {
-        return MLR_OK;
+    unsigned rank = 0;
+    status = choose(s, &rank, err);
+    if (status == MLR_OK && rank > 0) {
+        status = weigh(s, rank, err);
     }
-    (void)settle_noise(s, rank, step);
+    if (status != MLR_OK || rank == 0) {
+        return status;
+    }
     solve_rows(s, rank);
     solve_columns(s, rank);
-    (void)settle_noise(s, rank, step);
-    solve_rows(s, rank);
+    status = weigh(s, rank, err);
+    if (status != MLR_OK) {
+        return status;
+    }
     bool ok = make_integers(s, rank, f);
     return ok ? MLR_OK
-              : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
+              : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                         "memory for studying a tensor");
 }
 
 mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
@@ -733,7 +816,8 @@ mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
         return status;
     }
     if (!take_memory(&s)) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
     }
     status = fit(&s, f, err);
     mlr_give(e->alloc, s.base, s.bytes);

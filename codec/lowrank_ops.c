@@ -2,8 +2,8 @@
 
 enum { LANES = 8 };
 
-void mlr_sketch_rows(float *restrict y, const float *restrict d, const float *restrict omega,
-                    size_t rows, size_t columns)
+void mlr_sketch_rows(float *restrict y, const float *restrict d,
+                     const float *restrict omega, size_t rows, size_t columns)
 {
     for (size_t i = 0; i < rows; i++) {
         float sum[MLR_SKETCH] = {0};
@@ -40,7 +40,8 @@ static void gather_rows(float *restrict z, const float *restrict d, const float 
     }
 }
 
-void mlr_sketch_columns(float *z, const float *d, const float *y, size_t rows, size_t columns)
+void mlr_sketch_columns(float *z, const float *d, const float *y, size_t rows,
+                        size_t columns)
 {
     enum { STRIP = 32 }; /* rows of y that stay in the first cache */
     for (size_t i = 0; i < rows; i += STRIP) {
@@ -71,7 +72,7 @@ static void tile(float *gram, const float *restrict a, const float *restrict b, 
 }
 
 void mlr_gram(float *restrict out, const float *restrict f, float *restrict scaled,
-                 const float *restrict weight, size_t rank, size_t n)
+              const float *restrict weight, size_t rank, size_t n)
 {
     for (size_t k = 0; k < rank; k++) {
         for (size_t j = 0; j < n; j++) {
@@ -82,5 +83,12 @@ void mlr_gram(float *restrict out, const float *restrict f, float *restrict scal
         for (size_t l = k & ~(size_t)3; l <= rank; l += 4) {
             tile(out + k * MLR_GRAM_STRIDE + l, scaled + k * n, f + l * n, n);
         }
+    }
+}
+
+void mlr_line_subtract(float *restrict line, const float *restrict other, float x, size_t n)
+{
+    for (size_t j = 0; j < n; j++) {
+        line[j] -= other[j] * x;
     }
 }

@@ -23,10 +23,13 @@ void mlr_sketch_columns(float *z, const float *d, const float *y, size_t rows,
 
 /*
  * gram[k][l] = sum over j of weight[j] * f[k][j] * f[l][j] for k < rank and k <= l <= rank,
- * where f[rank] is the target. `f` holds rank + 1 lines, rounded up to a multiple of 4, of n
- * floats, n a multiple of 8; `scaled` is scratch of the same size.
+ * where f[rank] is the target. `f` holds rank + 1 lines, rounded up to a multiple of 4, of
+ * n floats, n a multiple of 8; `scaled` is scratch of the same size.
  */
 void mlr_gram(float *gram, const float *f, float *scaled, const float *weight, size_t rank,
               size_t n);
+
+/* line[j] -= other[j] * x */
+void mlr_line_subtract(float *line, const float *other, float x, size_t n);
 
 #endif

@@ -53,21 +53,14 @@ static mlr_status no_memory(maker *k)
 
 static mlr_encoding encoding_for(const maker *k, const mlr_choice *c, const mlr_exec *exec)
 {
-    mlr_encoding e = {.level = c->level,
-                      .kernels = k->kernels,
-                      .alloc = k->o->alloc,
-                      .exec = exec,
-                      .tick = &k->gate.tick};
+    mlr_encoding e = mlr_encoding_for(c, k->device);
+    e.kernels = k->kernels;
+    e.alloc = k->o->alloc;
+    e.exec = exec;
+    e.tick = &k->gate.tick;
     if (c->dict) {
         e.dict = k->o->dict;
         e.dict_bytes = k->o->dict_bytes;
-    }
-    if (k->device->memory_bytes > 0) {
-        /* What blocks and records leave of the device's memory is for tables and work. */
-        uint64_t blocks = 4 * (uint64_t)k->device->block_bytes;
-        uint64_t rest = k->device->memory_bytes - blocks;
-        e.max_state = (size_t)(rest / 2);
-        e.max_work = (size_t)(rest / 2);
     }
     return e;
 }
@@ -587,8 +580,9 @@ static mlr_status finish(maker *k)
     mlr_buf content;
     mlr_buf_init(&content, k->o->alloc);
     mlr_index_finish(&k->index, k->plan, &content, k->err);
-    bool pays = k->o->index == MLR_INDEX_ALWAYS ||
-                (k->o->index == MLR_INDEX_IF_SMALL && content.size <= before / 20);
+    bool pays = k->index.tensors > 0 &&
+                (k->o->index == MLR_INDEX_ALWAYS ||
+                 (k->o->index == MLR_INDEX_IF_SMALL && content.size <= before / 20));
     if (pays && k->err->status == MLR_OK) {
         index_at = before + 1;
         mlr_patch_writer_chunk(&k->writer, MLR_CHUNK_INDEX, &content, NULL, k->err);

@@ -10,25 +10,30 @@ const mlr_neural_kernels *mlr_neural_kernels_of(const mlr_kernels *k)
     return k->neural != NULL ? k->neural : &mlr_neural_scalar;
 }
 
-void mlr_block_tokenise(const mlr_block_tokens *t)
+mlr_chunk mlr_block_chunk(const mlr_block_tokens *t, size_t at)
 {
     const mlr_neural *m = t->model;
-    size_t wide = m->now.bytes;
+    mlr_chunk c = {.model = m,
+                   .element = t->element + at,
+                   .before = at,
+                   .n = t->n - at < MLR_NEURAL_CHUNK ? t->n - at : MLR_NEURAL_CHUNK,
+                   .old = t->old + at * m->was.bytes,
+                   .out = t->new_bytes + at * m->now.bytes,
+                   .expected = t->expected,
+                   .context = t->context + at,
+                   .sums = t->sums};
+    if (m->rank > 0) {
+        mlr_predict_sums(&c, t->kernels->dot);
+    }
+    t->kernels->predict(&c);
+    return c;
+}
+
+void mlr_block_tokenise(const mlr_block_tokens *t)
+{
     for (size_t at = 0; at < t->n; at += MLR_NEURAL_CHUNK) {
-        mlr_chunk c = {.model = m,
-                       .element = t->element + at,
-                       .before = at,
-                       .n = t->n - at < MLR_NEURAL_CHUNK ? t->n - at : MLR_NEURAL_CHUNK,
-                       .old = t->old + at * m->was.bytes,
-                       .out = t->new_bytes + at * wide,
-                       .expected = t->expected,
-                       .context = t->context + at,
-                       .sums = t->sums};
-        if (m->rank > 0) {
-            mlr_predict_sums(&c, t->kernels->dot);
-        }
-        t->kernels->predict(&c);
-        mlr_tokens_job j = {.now = &m->now,
+        mlr_chunk c = mlr_block_chunk(t, at);
+        mlr_tokens_job j = {.now = &t->model->now,
                             .expected = c.expected,
                             .context = c.context,
                             .new_bytes = c.out,
@@ -70,8 +75,12 @@ static bool take_memory(const mlr_encoding *e, const mlr_record *r, size_t eleme
 
 static bool is_idle(const uint8_t *token, size_t n)
 {
-    uint8_t any = 0;
-    for (size_t i = 0; i < n; i++) {
+    uint64_t any = 0;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        any |= mlr_load64(token + i);
+    }
+    for (; i < n; i++) {
         any |= token[i];
     }
     return any == 0;
@@ -80,8 +89,14 @@ static bool is_idle(const uint8_t *token, size_t n)
 static void count_block(const sweep_memory *m, size_t n, mlr_sweep *s)
 {
     unsigned flag = 1;
-    for (size_t i = 0; i < n; i++) {
-        s->counts.of[m->context[i] & 0x7f][m->token[i]]++;
+    /* two sets of counters, or equal neighbours would wait for each other */
+    size_t pairs = n / 2;
+    for (size_t i = 0; i < pairs; i++) {
+        s->counts.of[m->context[2 * i] & 0x7f][m->token[2 * i]]++;
+        s->odd[m->context[2 * i + 1] & 0x7f][m->token[2 * i + 1]]++;
+    }
+    if (n % 2 != 0) {
+        s->counts.of[m->context[n - 1] & 0x7f][m->token[n - 1]]++;
     }
     for (size_t at = 0; at < n; at += MLR_NEURAL_GROUP) {
         size_t group = n - at < MLR_NEURAL_GROUP ? n - at : MLR_NEURAL_GROUP;
@@ -95,27 +110,28 @@ static void count_block(const sweep_memory *m, size_t n, mlr_sweep *s)
     s->elements += n;
 }
 
-static void count_raw_bits(mlr_sweep *s, unsigned fine)
+static void sum_up(mlr_sweep *s, unsigned fine)
 {
     for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
+        for (unsigned t = 0; t < MLR_TOKEN_LIMIT; t++) {
+            s->counts.of[i][t] += s->odd[i][t];
+        }
         for (unsigned t = MLR_TOKEN_DIRECT; t < MLR_TOKEN_LIMIT; t++) {
             s->raw_bits += (uint64_t)s->counts.of[i][t] * mlr_token_bits(t, fine);
         }
     }
 }
 
-mlr_status mlr_neural_sweep(const mlr_encoding *e, const mlr_view *v, const mlr_neural *model,
-                            unsigned stride, mlr_sweep *out, mlr_err *err)
+mlr_status mlr_neural_sweep(const mlr_encoding *e, const mlr_view *v,
+                            const mlr_neural *model, unsigned stride, mlr_sweep *out,
+                            mlr_err *err)
 {
     const mlr_record *r = v->record;
     size_t wide = model->now.bytes;
-    mlr_neural trial = *model;
     sweep_memory m = {0};
     if (!take_memory(e, r, r->block_new / wide + 1, &m)) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for studying a tensor");
-    }
-    for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
-        trial.map[i] = (uint8_t)i;
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
     }
     memset(out, 0, sizeof *out);
     out->counts.classes = model->classes;
@@ -134,7 +150,7 @@ mlr_status mlr_neural_sweep(const mlr_encoding *e, const mlr_view *v, const mlr_
         if (s != MLR_OK) {
             break;
         }
-        mlr_block_tokens t = {.model = &trial,
+        mlr_block_tokens t = {.model = model,
                               .kernels = mlr_neural_kernels_of(e->kernels),
                               .new_bytes = m.new_bytes,
                               .old = m.old,
@@ -147,7 +163,7 @@ mlr_status mlr_neural_sweep(const mlr_encoding *e, const mlr_view *v, const mlr_
         mlr_block_tokenise(&t);
         count_block(&m, t.n, out);
     }
-    count_raw_bits(out, mlr_token_fine(model->now.bytes));
+    sum_up(out, mlr_token_fine(model->now.bytes));
     mlr_give(e->alloc, m.base, m.bytes);
     return s;
 }

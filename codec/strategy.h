@@ -49,6 +49,7 @@ typedef struct mlr_encoding {
     size_t dict_bytes;
     struct mlr_zstd_pool *zstd; /* contexts to reuse (codec/zstd_pool.h), or NULL */
     size_t max_state, max_work; /* what the applier's device can afford; 0: anything */
+    bool search;                /* look for predictors that take time to find (low rank) */
     bool quick;                 /* only a prediction is wanted: spend less on the model */
     const mlr_kernels *kernels; /* never NULL */
     const mlr_allocator *alloc;

@@ -198,7 +198,8 @@ static uint8_t quantise(uint32_t count, uint64_t total, unsigned fine)
     while (q < top && mlr_table_weight(q + 1, fine) <= want) {
         q++;
     }
-    if (q < top && mlr_table_weight(q + 1, fine) - want < want - mlr_table_weight(q, fine)) {
+    if (q < top &&
+        mlr_table_weight(q + 1, fine) - want < want - mlr_table_weight(q, fine)) {
         q++;
     }
     return (uint8_t)q;

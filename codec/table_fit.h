@@ -1,4 +1,5 @@
-/* From counts to tables: merges contexts that are alike, quantises frequencies, writes them. */
+/* From counts to tables: merges contexts that are alike, quantises frequencies, writes
+ * them. */
 #ifndef MLR_CODEC_TABLE_FIT_H
 #define MLR_CODEC_TABLE_FIT_H
 

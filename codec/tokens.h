@@ -25,12 +25,14 @@ static inline void mlr_rawbits_put(mlr_rawbits_out *b, uint64_t v, unsigned n)
     b->count &= 7;
 }
 
+enum { MLR_TOKENS_AT_ONCE = 512 };
+
 typedef struct mlr_tokens_job {
     const mlr_number *now;
     const uint8_t *expected, *context, *new_bytes; /* n elements */
-    size_t n;
-    uint8_t *token;       /* n of them, out */
-    mlr_rawbits_out *raw; /* NULL: not wanted */
+    size_t n;                                      /* at most MLR_TOKENS_AT_ONCE */
+    uint8_t *token;                                /* n of them, out */
+    mlr_rawbits_out *raw;                          /* NULL: not wanted */
 } mlr_tokens_job;
 
 void mlr_tokens_of(const mlr_tokens_job *j);

@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "codec/session.h"
-
 /* --- one strategy --------------------------------------------------------------------- */
 
 /* Bytes of the i-th of `count` pieces spread evenly over the record, in whole units. */
@@ -85,7 +83,7 @@ mlr_status mlr_trial_run(mlr_trial *out, const mlr_encoding *e, const mlr_view *
 {
     *out = (mlr_trial){0};
     mlr_session s;
-    mlr_bench bench = {0};
+    mlr_bench bench = {.clock = sample.clock};
     if (mlr_session_begin(&s, e, v, encoder, inflater, err) == MLR_OK &&
         mlr_bench_fit(&bench, &s, err) == MLR_OK) {
         out->need = s.need;
@@ -98,14 +96,39 @@ mlr_status mlr_trial_run(mlr_trial *out, const mlr_encoding *e, const mlr_view *
         }
     }
     out->lossless = err->status == MLR_OK;
+    out->encode_s = bench.encode_s;
+    out->decode_s = bench.decode_s;
     mlr_bench_release(&bench);
     mlr_session_end(&s);
     return err->status;
 }
 
+mlr_encoding mlr_encoding_for(const mlr_choice *choice, const mlr_device *device)
+{
+    enum { SEARCH_LEVEL = 10 };
+    mlr_encoding e = {.level = choice->level};
+    e.search = choice->strategy == MLR_NEURAL || choice->level >= SEARCH_LEVEL ||
+               choice->strategy == MLR_STRATEGY_neural;
+    if (device->memory_bytes > 0) {
+        /* What blocks and records leave of the device's memory is for tables and work. */
+        uint64_t blocks = 4 * (uint64_t)device->block_bytes;
+        uint64_t rest = device->memory_bytes - blocks;
+        e.max_state = (size_t)(rest / 2);
+        e.max_work = (size_t)(rest / 2);
+    }
+    return e;
+}
+
 /* --- which strategies ----------------------------------------------------------------- */
 
-enum { SLOW_BYTES = 256 << 10, SLOW_LEVEL = 16, MAX_LEVEL = 20 };
+enum {
+    THOROUGH_LEVEL = 6, /* from here on generic strategies are tried on everything */
+    SLOW_LEVEL = 16,
+    MAX_LEVEL = 20,
+    SMALL_BYTES = 32 << 10,
+    SLOW_BYTES = 256 << 10,
+    SLOW_LEVEL_BYTES = 4 << 20
+};
 
 static void add(mlr_candidates *c, const mlr_record *r, const mlr_device *device, int id)
 {
@@ -138,15 +161,24 @@ static void add_all(mlr_candidates *c, const mlr_record *r, const mlr_device *de
 }
 
 /*
- * The strategies that know the data come first; the generic ones follow, fewer of them at
- * low levels. Slow coders are tried where little is to be coded or much time is allowed.
+ * The strategies that know the data come first; generic ones join where they have a chance
+ * or where the level allows the time. `mix` is slow: it is for little data, or for high
+ * levels.
  */
+static uint64_t mix_limit(const mlr_record *r, const mlr_choice *choice)
+{
+    if (choice->level >= SLOW_LEVEL) {
+        return SLOW_LEVEL_BYTES;
+    }
+    bool plain = r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
+    return plain ? SMALL_BYTES : SLOW_BYTES;
+}
+
 mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
                                   const mlr_device *device)
 {
     static const char *const aware[] = {"neural", "neural-quant", NULL};
-    static const char *const slow[] = {"mix", NULL};
-    static const char *const with_old[] = {"xor-planes", "block-fields", "zstd-ref", NULL};
+    static const char *const with_old[] = {"block-fields", "xor-planes", "zstd-ref", NULL};
     static const char *const more_old[] = {"sub-planes", "sparse", "sub", "xor", NULL};
     static const char *const alone[] = {"exp-man", "zstd", NULL};
     mlr_candidates c = {0};
@@ -155,20 +187,24 @@ mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
         return c;
     }
     add_all(&c, r, device, aware);
+    bool sure = c.count > 0 && r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
     if (choice->level >= MAX_LEVEL) {
         add(&c, r, device, mlr_strategy_named("neural-max"));
     }
-    if (r->new_bytes <= SLOW_BYTES || choice->level >= SLOW_LEVEL) {
-        add_all(&c, r, device, slow);
+    if (r->new_bytes <= mix_limit(r, choice)) {
+        add(&c, r, device, mlr_strategy_named("mix"));
     }
-    if (choice->strategy == MLR_NEURAL && c.count > 0) {
+    if (choice->level < THOROUGH_LEVEL && sure) {
+        return c;
+    }
+    if (choice->strategy == MLR_NEURAL && c.count > 0 && choice->level < SLOW_LEVEL) {
         return c;
     }
     add_all(&c, r, device, with_old);
-    if (choice->level >= 6 || r->new_bytes <= SLOW_BYTES) {
+    if (choice->level >= THOROUGH_LEVEL) {
         add_all(&c, r, device, more_old);
     }
-    if (r->old_bytes == 0 || choice->level >= 6) {
+    if (r->old_bytes == 0 || choice->level >= THOROUGH_LEVEL) {
         add_all(&c, r, device, alone);
     }
     return c;
@@ -179,7 +215,7 @@ static mlr_sample sample_for(const mlr_choice *choice)
     if (choice->level >= SLOW_LEVEL) {
         return (mlr_sample){.pieces = 6, .piece_bytes = 256 << 10};
     }
-    if (choice->level >= 6) {
+    if (choice->level >= THOROUGH_LEVEL) {
         return (mlr_sample){.pieces = 4, .piece_bytes = 128 << 10};
     }
     return (mlr_sample){.pieces = 3, .piece_bytes = 32 << 10};

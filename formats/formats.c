@@ -3,11 +3,7 @@
 #include <string.h>
 
 const mlr_format *const mlr_formats[] = {
-    &mlr_format_safetensors,
-    &mlr_format_gguf,
-    &mlr_format_tflite,
-    &mlr_format_onnx,
-    NULL,
+    &mlr_format_safetensors, &mlr_format_gguf, &mlr_format_tflite, &mlr_format_onnx, NULL,
 };
 
 const mlr_format *mlr_format_named(const char *name)

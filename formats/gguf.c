@@ -216,21 +216,19 @@ static bool collect_starts(mlr_gguf *g, gguf_info *t, uint64_t count, gguf_start
     uint64_t from = g->walk.pos;
     size_t n = (size_t)count; /* at most MLR_MAX_TENSORS */
     mlr_place *at = mlr_pool_take(g->parse->scratch, n * sizeof *at);
-    mlr_place *spare = mlr_pool_take(g->parse->scratch, n * sizeof *spare);
-    if (at == NULL || spare == NULL) {
-        mlr_fail(g->walk.err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for sorting offsets");
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && at != NULL; i++) {
         if (!read_info(g, t)) {
             return false;
         }
         at[i] = (mlr_place){.off = t->offset};
     }
     g->walk.pos = from;
-    out->at = mlr_place_sort(at, spare, n);
+    out->at = at == NULL ? NULL : mlr_place_sort(at, n, g->parse->scratch);
     out->count = n;
-    return true;
+    if (out->at == NULL) {
+        mlr_fail(g->walk.err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for sorting offsets");
+    }
+    return out->at != NULL;
 }
 
 /* The first start above `offset`, or `end`. */

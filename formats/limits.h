@@ -4,6 +4,7 @@
 
 enum {
     MLR_MAX_TENSORS = 1000000, /* ten times the largest model seen; tables stay < 256 MB */
+    MLR_MAX_TEXT = 256 << 20,  /* bytes of all names and metadata texts of a model */
     MLR_MAX_RANK = 64,         /* SafeTensors and TFLite allow it; 8 is the most seen */
     MLR_MAX_NAME = 4096,       /* the longest real name is 180 bytes */
     MLR_MAX_MEMBERS = 65536,   /* shards and external files of one model */

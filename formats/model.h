@@ -40,7 +40,7 @@ typedef struct mlr_quant {
     const char *scheme; /* literal: "affine", "gptq", "awq", "matmul-nbits", "fp8-scale" */
 } mlr_quant;
 
-enum { MLR_NO_TENSOR = UINT32_MAX };
+#define MLR_NO_TENSOR UINT32_MAX
 
 /* One row of the tensor table. All pointers live in the model. */
 typedef struct mlr_tensor {

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apply/base/cursor.h"
+
 typedef struct frame {
     mlr_onnx_kind kind;
     uint64_t pos, end;
@@ -19,18 +21,11 @@ typedef struct frame {
     bool constant; /* the node around it is a Constant: its tensor is what it defines */
 } frame;
 
-/* What the model says about itself once; the last occurrence counts. */
-typedef struct model_facts {
-    mlr_pb_field field[9]; /* by number; at 0 and wire 0: absent */
-    bool has[9];
-    bool has_graph;
-} model_facts;
-
 typedef struct walker {
     mlr_onnx o;
     frame stack[MLR_MAX_PROTO_DEPTH];
     size_t depth;
-    model_facts facts;
+    bool has_graph;
 } walker;
 
 /*
@@ -129,8 +124,7 @@ static bool path_number(mlr_onnx *o, uint32_t index, uint64_t at)
     return mlr_onnx_path_add(o, text, at);
 }
 
-/* --- messages that are entered ----------------------------------------------------------
- */
+/* --- messages that are entered --- */
 
 static frame *top(walker *k)
 {
@@ -174,33 +168,32 @@ static void enter_graph(walker *k, const mlr_pb_field *f, size_t path_n,
     if (n != NULL) {
         *scope = (mlr_onnx_scope){.outer = outer, .id = k->o.scopes++};
         n->scope = scope;
-        n->value = (mlr_region){0};
-        n->constant = false;
     }
 }
 
 static void scan_node(mlr_onnx *o, mlr_region content, mlr_onnx_node *node)
 {
+    enum { INPUT = 1, OUTPUT = 2, NAME = 3, OP_TYPE = 4, DOMAIN = 7 };
     *node = (mlr_onnx_node){.content = content};
     mlr_walk w = mlr_pb_inside(&o->walk, content);
     mlr_pb_field f;
     while (mlr_onnx_next(o, &w, MLR_ONNX_NODE, &f)) {
         switch (f.number) {
-        case 1:
+        case INPUT:
             if (node->inputs < sizeof node->input / sizeof node->input[0]) {
                 node->input[node->inputs++] = f.bytes;
             }
             break;
-        case 2:
+        case OUTPUT:
             node->output = node->output.len == 0 ? f.bytes : node->output;
             break;
-        case 3:
+        case NAME:
             node->name = f.bytes;
             break;
-        case 4:
+        case OP_TYPE:
             node->op_type = f.bytes;
             break;
-        case 7:
+        case DOMAIN:
             node->domain = f.bytes;
             break;
         default:
@@ -319,8 +312,7 @@ static void enter_function(walker *k, const mlr_pb_field *f)
     }
 }
 
-/* --- tensors ----------------------------------------------------------------------------
- */
+/* --- tensors --- */
 
 /* SparseTensorProto: two tensors; the one of values carries the name of the whole. */
 static void read_sparse(walker *k, const mlr_pb_field *f, bool initializer)
@@ -358,143 +350,41 @@ static void read_initializer(walker *k, const mlr_pb_field *f)
     k->o.path_n = path_n;
 }
 
-/* --- fields of each message --------------------------------------------------------------
- */
-
-static void add_meta(mlr_onnx *o, const mlr_meta *m)
-{
-    /* A key that comes again adds nothing: the model says it once. */
-    if (o->err->status == MLR_OK && mlr_builder_meta_find(o->p->builder, m->key) == NULL) {
-        mlr_builder_meta(o->p->builder, m, o->err);
-    }
-}
-
-static void add_number(mlr_onnx *o, const char *key, size_t n, uint64_t value,
-                       mlr_region bytes)
-{
-    mlr_meta m = {.key = {.p = key, .n = n},
-                  .kind = MLR_META_UINT,
-                  .value = {.u = value},
-                  .bytes = bytes,
-                  .member = o->p->member};
-    add_meta(o, &m);
-}
-
-static void add_text(mlr_onnx *o, const char *key, size_t n, mlr_region bytes)
-{
-    char text[4096];
-    mlr_region head = bytes;
-    if (head.len > sizeof text) {
-        head.len = sizeof text;
-    }
-    mlr_walk w = mlr_pb_inside(&o->walk, head);
-    if (!mlr_walk_read(&w, text, (size_t)head.len, "text")) {
-        return;
-    }
-    mlr_meta m = {.key = {.p = key, .n = n},
-                  .kind = MLR_META_STRING,
-                  .text = {.p = text, .n = (size_t)head.len},
-                  .count = bytes.len,
-                  .bytes = bytes,
-                  .member = o->p->member};
-    add_meta(o, &m);
-}
-
-/* Two fields of a small message: a pair of strings, or a string and a number. */
-static bool read_pair(mlr_onnx *o, mlr_region content, mlr_pb_field part[2])
-{
-    mlr_walk w = mlr_pb_inside(&o->walk, content);
-    mlr_pb_field f;
-    part[0] = part[1] = (mlr_pb_field){.wire = MLR_PB_BYTES, .at = content.off};
-    part[0].bytes.off = part[1].bytes.off = content.off;
-    while (mlr_pb_next(&w, &f)) {
-        if (f.number == 1 && mlr_pb_expect(&w, &f, MLR_PB_BYTES)) {
-            part[0] = f;
-        } else if (f.number == 2) {
-            part[1] = f;
-        }
-    }
-    return mlr_walk_ok(&w);
-}
-
-static void read_opset(walker *k, const mlr_pb_field *f)
-{
-    static const char prefix[] = "opset.", standard[] = "ai.onnx";
-    char key[sizeof prefix + MLR_MAX_NAME];
-    size_t n = sizeof prefix - 1;
-    mlr_pb_field part[2];
-    memcpy(key, prefix, n);
-    if (!read_pair(&k->o, f->bytes, part) ||
-        !mlr_onnx_text(&k->o, part[0].bytes, key + n, MLR_MAX_NAME)) {
-        return;
-    }
-    n += (size_t)part[0].bytes.len;
-    if (part[0].bytes.len == 0) {
-        memcpy(key + n, standard, sizeof standard - 1);
-        n += sizeof standard - 1;
-    }
-    add_number(&k->o, key, n, part[1].value, part[1].bytes);
-}
-
-static void read_property(walker *k, const mlr_pb_field *f)
-{
-    static const char prefix[] = "props.";
-    char key[sizeof prefix + MLR_MAX_NAME];
-    size_t n = sizeof prefix - 1;
-    mlr_pb_field part[2];
-    memcpy(key, prefix, n);
-    if (read_pair(&k->o, f->bytes, part) && part[1].wire == MLR_PB_BYTES &&
-        mlr_onnx_text(&k->o, part[0].bytes, key + n, MLR_MAX_NAME)) {
-        add_text(&k->o, key, n + (size_t)part[0].bytes.len, part[1].bytes);
-    }
-}
+/* --- fields of each message --- */
 
 static void visit_model(walker *k, const mlr_pb_field *f)
 {
+    enum { GRAPH = 7, TRAINING_INFO = 20, FUNCTIONS = 25 };
+    size_t path_n = k->o.path_n;
     switch (f->number) {
-    case 1:
-    case 2:
-    case 3:
-    case 4:
-    case 5:
-    case 6:
-        k->facts.field[f->number] = *f;
-        k->facts.has[f->number] = true;
+    case GRAPH:
+        k->has_graph = true;
+        enter_graph(k, f, path_n, NULL);
         break;
-    case 7:
-        k->facts.has_graph = true;
-        enter_graph(k, f, k->o.path_n, NULL);
-        break;
-    case 8:
-        read_opset(k, f);
-        break;
-    case 14:
-        read_property(k, f);
-        break;
-    case 20: {
-        size_t path_n = k->o.path_n;
+    case TRAINING_INFO:
         mlr_onnx_path_add(&k->o, "training/", f->at);
         enter(k, MLR_ONNX_TRAINING, f, path_n);
         break;
-    }
-    case 25:
+    case FUNCTIONS:
         enter_function(k, f);
         break;
     default:
+        mlr_onnx_model_field(&k->o, f);
         break;
     }
 }
 
 static void visit_graph(walker *k, const mlr_pb_field *f)
 {
+    enum { NODE = 1, INITIALIZER = 5, SPARSE_INITIALIZER = 15 };
     switch (f->number) {
-    case 1:
+    case NODE:
         enter_node(k, f);
         break;
-    case 5:
+    case INITIALIZER:
         read_initializer(k, f);
         break;
-    case 15:
+    case SPARSE_INITIALIZER:
         read_sparse(k, f, true);
         break;
     default:
@@ -504,16 +394,18 @@ static void visit_graph(walker *k, const mlr_pb_field *f)
 
 static void visit_function(walker *k, const mlr_pb_field *f)
 {
-    if (f->number == 7) {
+    enum { NODE = 7, ATTRIBUTE_DEFAULT = 11 };
+    if (f->number == NODE) {
         enter_node(k, f);
-    } else if (f->number == 11) {
+    } else if (f->number == ATTRIBUTE_DEFAULT) {
         enter_attribute(k, f, "attr:");
     }
 }
 
 static void visit_node(walker *k, const mlr_pb_field *f)
 {
-    if (f->number == 5) {
+    enum { ATTRIBUTE = 5 };
+    if (f->number == ATTRIBUTE) {
         enter_attribute(k, f, "/");
     }
 }
@@ -612,38 +504,6 @@ static void walk_messages(walker *k)
     }
 }
 
-static void add_model_facts(walker *k)
-{
-    static const char *const names[] = {
-        NULL,     "ir_version",    "producer_name", "producer_version",
-        "domain", "model_version", "doc_string"};
-    for (size_t i = 1; i < sizeof names / sizeof names[0]; i++) {
-        const mlr_pb_field *f = &k->facts.field[i];
-        if (!k->facts.has[i]) {
-            continue;
-        }
-        if (f->wire == MLR_PB_VARINT) {
-            add_number(&k->o, names[i], strlen(names[i]), f->value, f->bytes);
-        } else {
-            add_text(&k->o, names[i], strlen(names[i]), f->bytes);
-        }
-    }
-}
-
-/* Operator counts as metadata: then a diff of metadata shows how the graph changed. */
-static void add_operators(walker *k)
-{
-    static const char prefix[] = "graph.ops.";
-    char key[sizeof prefix + MLR_MAX_NAME];
-    const mlr_strmap *ops = &k->o.ops;
-    memcpy(key, prefix, sizeof prefix - 1);
-    for (uint32_t i = 0; i < ops->index.count; i++) {
-        const mlr_strmap_row *row = &ops->row[i];
-        memcpy(key + sizeof prefix - 1, row->key.p, row->key.n);
-        add_number(&k->o, key, sizeof prefix - 1 + row->key.n, row->value, (mlr_region){0});
-    }
-}
-
 static mlr_status parse(mlr_parse *p, mlr_err *err)
 {
     if (p->size > INT32_MAX) {
@@ -656,41 +516,67 @@ static mlr_status parse(mlr_parse *p, mlr_err *err)
     k->o.p = p;
     k->o.err = err;
     k->o.walk = (mlr_walk){.window = p->window, .end = p->size, .err = err};
-    mlr_strmap_init(&k->o.values, p->scratch);
     mlr_unique_init(&k->o.unique, p);
     mlr_strmap_init(&k->o.ops, p->scratch);
     mlr_pb_field all = {.bytes = {.len = p->size}};
     enter(k, MLR_ONNX_MODEL, &all, 0);
     walk_messages(k);
-    if (err->status == MLR_OK && !k->facts.has_graph) {
+    if (err->status == MLR_OK && !k->has_graph) {
         mlr_fail(err, MLR_E_FORMAT, p->size, "model with a graph");
     }
     if (err->status == MLR_OK) {
-        add_model_facts(k);
-        add_operators(k);
+        mlr_onnx_add_metadata(&k->o);
         mlr_onnx_quant_join(&k->o);
     }
     return err->status;
 }
 
+/* A field that a model can have, from the head of a file; `value` is also a length. */
+static bool probe_field(mlr_cursor *c, uint64_t size, mlr_pb_field *f)
+{
+    const char *model = wires[MLR_ONNX_MODEL], *rule = "field of a model";
+    if (mlr_cur_left(c) == 0) {
+        return false;
+    }
+    uint64_t tag = mlr_cur_varint(c, rule);
+    f->value = mlr_cur_varint(c, rule);
+    f->number = (uint32_t)(tag >> 3 & UINT32_MAX);
+    f->wire = tag & 7;
+    if (!mlr_cur_ok(c) || f->number >= strlen(model) ||
+        model[f->number] != (f->wire == MLR_PB_BYTES ? 'b' : 'v')) {
+        return false;
+    }
+    if (f->wire != MLR_PB_BYTES) {
+        return f->wire == MLR_PB_VARINT;
+    }
+    size_t left = mlr_cur_left(c);
+    bool fits = f->value <= size - c->pos;
+    mlr_cur_take(c, f->value < left ? (size_t)f->value : left, rule);
+    return fits;
+}
+
 /*
- * There is no magic number. Writers put the IR version first, which is small; any other
- * field of the model that fits into the file is a faint hint. The parse decides.
+ * There is no magic number. Writers put the fields in the order of their numbers, so the IR
+ * version comes first, and it is small. Otherwise it must be among the first fields, which
+ * must be those of a model. The parse decides.
  */
 static int probe(const uint8_t *head, size_t n, uint64_t size)
 {
-    enum { IR_VERSION_TAG = 0x08, HIGHEST_IR_VERSION = 63, LIKELY = 50, POSSIBLE = 10 };
-    static const uint8_t next_tags[] = {0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72};
-    if (n < 2) {
-        return 0;
+    enum { LIKELY = 50, POSSIBLE = 10 };
+    mlr_err err = {0};
+    mlr_cursor c = {.base = head, .size = n, .err = &err};
+    mlr_pb_field f;
+    bool first = true;
+    while (probe_field(&c, size, &f)) {
+        if (f.number == 1) {
+            bool small = f.value >= 1 && f.value <= 63;
+            bool more = mlr_cur_left(&c) > 0;
+            bool goes_on = more && probe_field(&c, size, &f);
+            return !small || (more && !goes_on) ? 0 : first && more ? LIKELY : POSSIBLE;
+        }
+        first = false;
     }
-    if (head[0] == IR_VERSION_TAG && head[1] >= 1 && head[1] <= HIGHEST_IR_VERSION) {
-        return n > 2 && memchr(next_tags, head[2], sizeof next_tags) != NULL ? LIKELY
-                                                                             : POSSIBLE;
-    }
-    bool message = memchr(next_tags, head[0], sizeof next_tags) != NULL && head[0] != 0x28;
-    bool short_one = head[1] < 0x80 && (uint64_t)head[1] + 2 < size;
-    return message && (short_one || head[0] == 0x3a) ? POSSIBLE : 0;
+    return 0;
 }
 
 const mlr_format mlr_format_onnx = {.name = "onnx",

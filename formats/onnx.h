@@ -1,6 +1,7 @@
 /*
  * What the files of the ONNX parser share. onnx.c walks the messages, onnx_tensor.c turns a
- * TensorProto into a tensor of the model, onnx_quant.c joins weights with their scales.
+ * TensorProto into a tensor of the model, onnx_quant.c joins weights with their scales,
+ * onnx_meta.c makes the metadata.
  * Nobody else includes this.
  */
 #ifndef MLR_FORMATS_ONNX_H
@@ -39,17 +40,26 @@ typedef struct mlr_onnx_node {
     mlr_region content;
 } mlr_onnx_node;
 
+/* A tensor that nodes may name. The name stays in the file until somebody asks for it. */
+typedef struct mlr_onnx_value {
+    struct mlr_onnx_value *next;
+    mlr_region name;
+    uint32_t scope;  /* id */
+    uint32_t tensor; /* index in the builder */
+} mlr_onnx_value;
+
 typedef struct mlr_onnx {
     mlr_parse *p;
     mlr_walk walk; /* of the whole file */
     mlr_err *err;
-    mlr_strmap values; /* scope id and value name: index of its tensor */
+    struct mlr_onnx_value *values; /* newest first */
     mlr_unique unique;
     mlr_strmap ops;            /* operator: how often it is used */
     char path[MLR_MAX_NAME];   /* identity key of where the walk is */
     size_t path_n;             /* bytes of it */
     struct mlr_onnx_use *uses; /* nodes that quantize, newest first */
     uint32_t scopes;
+    mlr_pb_field said[7]; /* fields 1 to 6 of the model, the last of each; number 0: none */
 } mlr_onnx;
 
 /* Appends to the path, which fails beyond MLR_MAX_NAME; `at` is what an error names. */
@@ -79,14 +89,17 @@ mlr_status mlr_onnx_tensor(mlr_onnx *o, mlr_region content, const mlr_onnx_role 
 /* The name of a TensorProto, which may stand anywhere in it. */
 bool mlr_onnx_tensor_name(mlr_onnx *o, mlr_region content, mlr_region *name);
 
+/* Takes in a field of the model that is metadata; ignores others. */
+void mlr_onnx_model_field(mlr_onnx *o, const mlr_pb_field *f);
+
+/* When the walk is over: what the model says about itself, and its operators. */
+void mlr_onnx_add_metadata(mlr_onnx *o);
+
 /* Remembers a node that says how a weight was quantized; others are ignored. */
 mlr_status mlr_onnx_quant_node(mlr_onnx *o, const mlr_onnx_scope *scope,
                                const mlr_onnx_node *node, mlr_str op);
 
 /* When all tensors are known: joins the remembered nodes with them. */
 mlr_status mlr_onnx_quant_join(mlr_onnx *o);
-
-/* Key of `values`: writes 4 + n bytes to `to`. */
-mlr_str mlr_onnx_value_key(char *to, uint32_t scope, const char *name, size_t n);
 
 #endif

@@ -129,22 +129,57 @@ mlr_status mlr_onnx_quant_node(mlr_onnx *o, const mlr_onnx_scope *scope,
     return o->err->status;
 }
 
+/* Writes scope and name to `to`, which has room for both, as the key of a value. */
+static mlr_str value_key(char *to, uint32_t scope, const char *name, size_t n)
+{
+    memcpy(to, &scope, sizeof scope);
+    memcpy(to + sizeof scope, name, n);
+    return (mlr_str){.p = to, .n = n + sizeof scope};
+}
+
+/* Makes the map from values to tensors; of equal names the first one in the file counts. */
+static void index_values(mlr_onnx *o, mlr_strmap *values)
+{
+    char text[MLR_MAX_NAME], key[MLR_MAX_NAME + 4];
+    mlr_strmap_init(values, o->p->scratch);
+    for (const mlr_onnx_value *v = o->values; v != NULL; v = v->next) {
+        if (!mlr_onnx_text(o, v->name, text, sizeof text)) {
+            return;
+        }
+        uint64_t *tensor =
+            mlr_strmap_at(values, value_key(key, v->scope, text, (size_t)v->name.len));
+        if (tensor == NULL) {
+            mlr_fail(o->err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the model");
+            return;
+        }
+        *tensor = v->tensor; /* newest first: the oldest stays */
+    }
+}
+
 /* The tensor that a value name means here or in a graph around. */
-static const mlr_tensor *find_value(mlr_onnx *o, const mlr_onnx_scope *scope,
-                                    mlr_region name)
+static const mlr_tensor *find_value(mlr_onnx *o, const mlr_strmap *values,
+                                    const mlr_onnx_scope *scope, mlr_region name)
 {
     char text[MLR_MAX_NAME], key[MLR_MAX_NAME + 4];
     if (name.len == 0 || !mlr_onnx_text(o, name, text, sizeof text)) {
         return NULL;
     }
     for (; scope != NULL; scope = scope->outer) {
-        mlr_str k = mlr_onnx_value_key(key, scope->id, text, (size_t)name.len);
-        const uint64_t *row = mlr_strmap_find(&o->values, k);
-        if (row != NULL) {
-            return mlr_builder_tensor_at(o->p->builder, (uint32_t)(*row - 1));
+        mlr_str k = value_key(key, scope->id, text, (size_t)name.len);
+        const uint64_t *tensor = mlr_strmap_find(values, k);
+        if (tensor != NULL) {
+            return mlr_builder_tensor_at(o->p->builder, (uint32_t)*tensor);
         }
     }
     return NULL;
+}
+
+/* TensorProto.DataType of whole numbers; of floats a varint holds the bits. */
+static bool is_integer(uint32_t type)
+{
+    enum { UINT8 = 2, INT64 = 7, UINT32 = 12, UINT64 = 13, UINT4 = 21, INT4 = 22 };
+    return (type >= UINT8 && type <= INT64) || type == UINT32 || type == UINT64 ||
+           type == UINT4 || type == INT4;
 }
 
 /*
@@ -158,7 +193,8 @@ static mlr_values values_of(const mlr_tensor *t)
     }
     mlr_values v = {
         .dtype = t->dtype, .count = t->elements, .bytes = t->data, .member = t->member};
-    if (t->dtype->cls == MLR_CLASS_OPAQUE && t->data.len == t->elements) {
+    if (t->dtype->cls == MLR_CLASS_OPAQUE && t->data.len == t->elements &&
+        is_integer(t->native_type)) {
         v.dtype = mlr_dtype_get(MLR_DTYPE_U8);
     }
     return v;
@@ -200,15 +236,15 @@ static void set_axis(const struct mlr_onnx_use *use, const mlr_tensor *t, mlr_qu
     }
 }
 
-static void join(mlr_onnx *o, const struct mlr_onnx_use *use)
+static void join(mlr_onnx *o, const mlr_strmap *values, const struct mlr_onnx_use *use)
 {
-    const mlr_tensor *t = find_value(o, use->scope, use->weight);
+    const mlr_tensor *t = find_value(o, values, use->scope, use->weight);
     if (t == NULL || t->quant != NULL) {
         return;
     }
     mlr_quant q = {.scheme = use->rule->axis == AXIS_BLOCKS ? "matmul-nbits" : "affine"};
-    const mlr_tensor *zero = find_value(o, use->scope, use->zero);
-    q.scale = values_of(find_value(o, use->scope, use->scale));
+    const mlr_tensor *zero = find_value(o, values, use->scope, use->zero);
+    q.scale = values_of(find_value(o, values, use->scope, use->scale));
     q.zero = values_of(zero);
     /* A zero point that is computed at run time must not pass for zero. */
     if ((use->zero.len > 0 && zero == NULL) ||
@@ -222,6 +258,11 @@ static void join(mlr_onnx *o, const struct mlr_onnx_use *use)
 mlr_status mlr_onnx_quant_join(mlr_onnx *o)
 {
     struct mlr_onnx_use *in_order = NULL;
+    mlr_strmap values;
+    if (o->uses == NULL) {
+        return MLR_OK; /* most models: no names need to be known */
+    }
+    index_values(o, &values);
     while (o->uses != NULL) {
         struct mlr_onnx_use *use = o->uses;
         o->uses = use->next;
@@ -229,7 +270,7 @@ mlr_status mlr_onnx_quant_join(mlr_onnx *o)
         in_order = use;
     }
     for (; in_order != NULL && o->err->status == MLR_OK; in_order = in_order->next) {
-        join(o, in_order);
+        join(o, &values, in_order);
     }
     return o->err->status;
 }

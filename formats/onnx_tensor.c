@@ -337,31 +337,20 @@ static mlr_status no_memory(mlr_onnx *o)
     return mlr_fail(o->err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the model");
 }
 
-mlr_str mlr_onnx_value_key(char *to, uint32_t scope, const char *name, size_t n)
-{
-    memcpy(to, &scope, sizeof scope);
-    memcpy(to + sizeof scope, name, n);
-    return (mlr_str){.p = to, .n = n + sizeof scope};
-}
-
-/* The first tensor of a name is the one that nodes mean. */
 static mlr_status remember_value(mlr_onnx *o, const mlr_onnx_role *role, mlr_region name)
 {
-    char text[MLR_MAX_NAME], key[MLR_MAX_NAME + 4];
     if (role->scope == NULL || name.len == 0) {
         return MLR_OK;
     }
-    if (!mlr_onnx_text(o, name, text, sizeof text)) {
-        return o->err->status;
-    }
-    mlr_str value_key = mlr_onnx_value_key(key, role->scope->id, text, (size_t)name.len);
-    uint64_t *index = mlr_strmap_at(&o->values, value_key);
-    if (index == NULL) {
+    mlr_onnx_value *v = mlr_pool_take(o->p->scratch, sizeof *v);
+    if (v == NULL) {
         return no_memory(o);
     }
-    if (*index == 0) {
-        *index = mlr_builder_tensor_count(o->p->builder);
-    }
+    *v = (mlr_onnx_value){.next = o->values,
+                          .name = name,
+                          .scope = role->scope->id,
+                          .tensor = (uint32_t)mlr_builder_tensor_count(o->p->builder) - 1};
+    o->values = v;
     return MLR_OK;
 }
 

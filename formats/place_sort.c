@@ -1,7 +1,6 @@
 #include "formats/place_sort.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 static bool before(const mlr_place *a, const mlr_place *b)
 {
@@ -33,10 +32,14 @@ static bool in_order(const mlr_place *at, size_t n)
     return true;
 }
 
-mlr_place *mlr_place_sort(mlr_place *at, mlr_place *spare, size_t n)
+mlr_place *mlr_place_sort(mlr_place *at, size_t n, mlr_pool *scratch)
 {
     if (in_order(at, n)) {
         return at;
+    }
+    mlr_place *spare = mlr_pool_take(scratch, n * sizeof *spare);
+    if (spare == NULL) {
+        return NULL;
     }
     for (size_t width = 1; width < n; width *= 2) {
         for (size_t low = 0; low < n; low += 2 * width) {

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "apply/base/pool.h"
+
 typedef struct mlr_place {
     uint64_t off;
     uint32_t member;
@@ -12,9 +14,10 @@ typedef struct mlr_place {
 } mlr_place;
 
 /*
- * By member, offset, rank. Returns `at` or `spare`, both of n places, whichever holds the
- * result. n log n at worst, linear where the places are in order already.
+ * By member, offset, rank. Returns where the n sorted places are: at `at`, or in room taken
+ * from `scratch`; NULL when memory is gone. n log n at worst; linear and without memory
+ * where they are in order already, as in most files.
  */
-mlr_place *mlr_place_sort(mlr_place *at, mlr_place *spare, size_t n);
+mlr_place *mlr_place_sort(mlr_place *at, size_t n, mlr_pool *scratch);
 
 #endif

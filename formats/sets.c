@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "apply/host/sys_call.h"
 #include "formats/builder_rows.h"
 #include "formats/hf.h"
 #include "formats/shard_index.h"
@@ -45,11 +46,11 @@ static mlr_status open_blob(const mlr_set *set, mlr_file *f, const char *name,
         return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "link that stays in its cache");
     }
     int blobs =
-        sys->openat(sys->ctx, AT_FDCWD, set->blobs, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+        mlr_sys_openat(sys, AT_FDCWD, set->blobs, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     mlr_status status = mlr_file_open_beneath(f, blobs, real + b + 1, sys, err);
     f->path = name;
     if (blobs >= 0) {
-        sys->close(sys->ctx, blobs);
+        mlr_sys_close(sys, blobs);
     }
     return status;
 }
@@ -61,12 +62,11 @@ mlr_status mlr_set_open(const mlr_set *set, mlr_file *f, const char *name,
     if (set->given != NULL && strcmp(name, set->given_name) == 0) {
         return mlr_file_open(f, set->given, sys, err);
     }
-    int dir =
-        sys->openat(sys->ctx, AT_FDCWD, set->dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    int dir = mlr_sys_openat(sys, AT_FDCWD, set->dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     mlr_err first = {0};
     mlr_status status = mlr_file_open_beneath(f, dir, name, sys, &first);
     if (dir >= 0) {
-        sys->close(sys->ctx, dir);
+        mlr_sys_close(sys, dir);
     }
     if (status == MLR_E_FORMAT && set->blobs != NULL) {
         return open_blob(set, f, name, sys, err);

@@ -48,9 +48,9 @@ static void add_custom_options(mlr_tfl *f, const mlr_fb_table *op, uint32_t subg
             !mlr_tfl_text(f, mlr_fb_string(&f->fb, &t, NAME), text, &name)) {
             return;
         }
+        memcpy(key + n, text, name.n);
+        n += name.n;
     }
-    memcpy(key + n, text, name.n);
-    n += name.n;
     memcpy(key + n, suffix, sizeof suffix - 1);
     n += sizeof suffix - 1;
     mlr_tfl_buffer b = {.bytes = bytes, .at = op->at, .member = f->p->member};

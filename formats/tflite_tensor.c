@@ -74,11 +74,12 @@ static uint32_t payload_of(mlr_tfl *f, const mlr_fb_table *t)
 {
     uint32_t index = mlr_fb_u32(&f->fb, t, BUFFER, 0);
     uint32_t id = mlr_fb_u32(&f->fb, t, EXTERNAL_BUFFER, 0);
-    if (index >= f->buffers && (index > 0 || f->buffers > 0)) {
+    if (index >= f->buffers && index > 0) {
         fail(f, t->at, "buffer index below the number of buffers");
         return UINT32_MAX;
     }
-    bool inside = index < f->buffers && f->buffer[index].bytes.len > 0;
+    /* Buffer 0 stands for none, whatever it holds. */
+    bool inside = index > 0 && f->buffer[index].bytes.len > 0;
     if (id == 0) {
         return inside ? index : UINT32_MAX;
     }
@@ -153,8 +154,7 @@ void mlr_tfl_scan_tensors(mlr_tfl *f, uint32_t subgraph)
     }
 }
 
-/* --- quantization
- * -------------------------------------------------------------------------- */
+/* --- quantization --- */
 
 static mlr_values numbers(mlr_tfl *f, const mlr_fb_vector *v, unsigned dtype)
 {
@@ -241,8 +241,7 @@ static bool read_quant(mlr_tfl *f, const struct mlr_tfl_row *row, const uint64_t
     return scale.count > 0;
 }
 
-/* --- adding
- * -------------------------------------------------------------------------------- */
+/* --- adding --- */
 
 bool mlr_tfl_prefix(mlr_tfl *f, uint32_t subgraph, char to[2 * MLR_MAX_NAME], size_t *n)
 {

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_PER_BYTE = 16, TEXT_FREE = 4 << 20 };
+/* A tensor costs its rows in the tables besides its text. */
+enum { COST_PER_BYTE = 16, COST_FREE = 4 << 20, TENSOR_COST = 128 };
 
 void mlr_unique_init(mlr_unique *u, mlr_parse *p)
 {
@@ -11,16 +12,16 @@ void mlr_unique_init(mlr_unique *u, mlr_parse *p)
     mlr_strmap_init(&u->repeats, p->scratch);
 }
 
-static mlr_status count_text(mlr_unique *u, const mlr_tensor_spec *spec, mlr_err *err)
+static mlr_status count_cost(mlr_unique *u, const mlr_tensor_spec *spec, mlr_err *err)
 {
-    uint64_t limit = TEXT_FREE;
-    if (u->p->size < UINT64_MAX / TEXT_PER_BYTE - TEXT_FREE) {
-        limit += TEXT_PER_BYTE * u->p->size;
+    uint64_t limit = COST_FREE;
+    if (u->p->size < UINT64_MAX / COST_PER_BYTE - COST_FREE) {
+        limit += COST_PER_BYTE * u->p->size;
     }
-    u->text += spec->key.n + spec->name.n + spec->rank * sizeof *spec->dim;
-    if (u->text > limit) {
-        return mlr_fail_limit(err, spec->defined_at, "bytes of names and shapes", u->text,
-                              limit);
+    u->cost += TENSOR_COST + spec->key.n + spec->name.n + spec->rank * sizeof *spec->dim;
+    if (u->cost > limit) {
+        return mlr_fail_limit(err, spec->defined_at, "memory in proportion to the file",
+                              u->cost, limit);
     }
     return MLR_OK;
 }
@@ -53,7 +54,7 @@ mlr_status mlr_unique_tensor(mlr_unique *u, mlr_tensor_spec *spec, mlr_err *err)
         return mlr_fail_limit(err, spec->defined_at, "bytes of a key", spec->key.n,
                               sizeof key - MLR_UNIQUE_ROOM);
     }
-    if (count_text(u, spec, err) != MLR_OK ||
+    if (count_cost(u, spec, err) != MLR_OK ||
         key_repeats(u, spec->key, &last, &repeats, err) != MLR_OK) {
         return err->status;
     }

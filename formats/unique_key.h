@@ -13,15 +13,15 @@ enum { MLR_UNIQUE_ROOM = 24 }; /* bytes that a suffix may take */
 typedef struct mlr_unique {
     mlr_parse *p;       /* borrowed */
     mlr_strmap repeats; /* key that came again: the last number appended to it */
-    uint64_t text;      /* bytes of all keys, names and shapes so far */
+    uint64_t cost;      /* memory for the tensors so far, roughly */
 } mlr_unique;
 
 void mlr_unique_init(mlr_unique *u, mlr_parse *p);
 
 /*
  * mlr_builder_tensor() with such a key, which must not be empty. Also fails with
- * MLR_E_LIMIT where keys, names and shapes take far more memory than the file is long, as
- * shared or nested names could make them.
+ * MLR_E_LIMIT where tensors, their names and shapes take far more memory than the file is
+ * long, as shared tables and nested names could make them.
  */
 mlr_status mlr_unique_tensor(mlr_unique *u, mlr_tensor_spec *spec, mlr_err *err);
 

@@ -139,7 +139,7 @@ uint16_t mlr_walk_u16(mlr_walk *w, const char *rule)
         return 0;
     }
     uint16_t v = mlr_load16(p);
-    return w->big_endian ? (uint16_t)(v << 8 | v >> 8) : v;
+    return w->big_endian ? (uint16_t)((v & 0xffu) << 8 | v >> 8) : v;
 }
 
 static uint32_t swap32(uint32_t v)

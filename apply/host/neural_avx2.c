@@ -5,6 +5,7 @@
 #include <immintrin.h>
 
 #include "apply/host/rans_avx2.h"
+#include "apply/host/rans_encode_avx2.h"
 #include "apply/token.h"
 
 static inline __m256i load(const void *p)
@@ -17,7 +18,8 @@ static inline void store(void *p, __m256i v)
     _mm256_storeu_si256((__m256i *)p, v);
 }
 
-/* --- U * V ----------------------------------------------------------------------------- */
+/* --- U * V -----------------------------------------------------------------------------
+ */
 
 static void dot(int32_t *sums, const int16_t *u, const int16_t *v, size_t stride,
                 unsigned pairs, size_t n)
@@ -39,7 +41,8 @@ static void dot(int32_t *sums, const int16_t *u, const int16_t *v, size_t stride
     mlr_dot(sums + j, u, v + 2 * j, stride, pairs, n - j);
 }
 
-/* --- 16-bit floats --------------------------------------------------------------------- */
+/* --- 16-bit floats ---------------------------------------------------------------------
+ */
 
 /* The base's own value as expectation. */
 static size_t expect_base16(const mlr_chunk *c)
@@ -114,8 +117,9 @@ static inline lanes move8(const mlr_neural *m, __m256i old, __m256i sum)
     __m256i negative = _mm256_srai_epi32(x, 31);
     __m256i size = _mm256_abs_epi32(x);
     __m256i none = _mm256_cmpeq_epi32(size, zero);
-    __m256i shift = _mm256_sub_epi32(log2_of(_mm256_or_si256(size, _mm256_and_si256(none, one))),
-                                     _mm256_set1_epi32(m->now.mantissa));
+    __m256i shift =
+        _mm256_sub_epi32(log2_of(_mm256_or_si256(size, _mm256_and_si256(none, one))),
+                         _mm256_set1_epi32(m->now.mantissa));
     shift = _mm256_max_epi32(shift, least);
     __m256i up_shift = _mm256_max_epi32(shift, zero);
     __m256i unit = _mm256_sllv_epi32(one, up_shift);
@@ -123,15 +127,16 @@ static inline lanes move8(const mlr_neural *m, __m256i old, __m256i sum)
     __m256i half = _mm256_srli_epi32(unit, 1);
     /* without a fraction nothing is rounded: the half of a unit of 1 would be 0 */
     __m256i whole = _mm256_cmpgt_epi32(one, shift);
-    __m256i up = _mm256_andnot_si256(whole, _mm256_cmpgt_epi32(_mm256_add_epi32(rest, one), half));
+    __m256i up =
+        _mm256_andnot_si256(whole, _mm256_cmpgt_epi32(_mm256_add_epi32(rest, one), half));
     __m256i q = _mm256_srlv_epi32(size, up_shift);
-    q = _mm256_blendv_epi8(q, _mm256_sllv_epi32(size, _mm256_sub_epi32(zero, shift)), whole);
+    q = _mm256_blendv_epi8(q, _mm256_sllv_epi32(size, _mm256_sub_epi32(zero, shift)),
+                           whole);
     q = _mm256_sub_epi32(q, up);
     __m256i far = _mm256_blendv_epi8(rest, _mm256_sub_epi32(unit, rest), up);
     __m256i four = _mm256_set1_epi32(4);
-    __m256i edge = _mm256_or_si256(
-        _mm256_srlv_epi32(far, _mm256_sub_epi32(shift, four)),
-        _mm256_sllv_epi32(far, _mm256_sub_epi32(four, shift)));
+    __m256i edge = _mm256_or_si256(_mm256_srlv_epi32(far, _mm256_sub_epi32(shift, four)),
+                                   _mm256_sllv_epi32(far, _mm256_sub_epi32(four, shift)));
     edge = _mm256_andnot_si256(whole, _mm256_min_epi32(edge, _mm256_set1_epi32(7)));
     __m256i bits = _mm256_sll_epi32(_mm256_sub_epi32(shift, least), width);
     bits = _mm256_add_epi32(bits, q);
@@ -146,7 +151,8 @@ static inline lanes move8(const mlr_neural *m, __m256i old, __m256i sum)
     flip = _mm256_andnot_si256(keep, flip);
     __m256i scale = _mm256_and_si256(_mm256_srl_epi32(bits, width), limit);
     __m256i class = _mm256_sub_epi32(_mm256_set1_epi32(m->top), scale);
-    class = _mm256_max_epi32(_mm256_min_epi32(class, _mm256_set1_epi32(m->classes - 1)), zero);
+    class =
+        _mm256_max_epi32(_mm256_min_epi32(class, _mm256_set1_epi32(m->classes - 1)), zero);
     return (lanes){.bits = bits,
                    .raw = _mm256_add_epi32(_mm256_slli_epi32(class, 3), edge),
                    .flip = flip};
@@ -179,15 +185,16 @@ static size_t expect_moved16(const mlr_chunk *c)
     size_t i = 0;
     for (; i + 16 <= c->n; i += 16) {
         __m256i x = load(c->old + 2 * i);
-        lanes a = move8(m, _mm256_cvtepu16_epi32(_mm256_castsi256_si128(x)), load(c->sums + i));
-        lanes b =
-            move8(m, _mm256_cvtepu16_epi32(_mm256_extracti128_si256(x, 1)), load(c->sums + i + 8));
+        lanes a =
+            move8(m, _mm256_cvtepu16_epi32(_mm256_castsi256_si128(x)), load(c->sums + i));
+        lanes b = move8(m, _mm256_cvtepu16_epi32(_mm256_extracti128_si256(x, 1)),
+                        load(c->sums + i + 8));
         __m256i bits = pack16(a.bits, b.bits);
         __m256i flip = _mm256_or_si256(_mm256_srai_epi16(bits, 15), sign);
         store(c->expected + 2 * i, _mm256_xor_si256(bits, flip));
         __m256i raw = pack16(a.raw, b.raw);
-        __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(raw),
-                                         _mm256_extracti128_si256(raw, 1));
+        __m128i bytes =
+            _mm_packus_epi16(_mm256_castsi256_si128(raw), _mm256_extracti128_si256(raw, 1));
         __m256i turn = pack16(_mm256_srli_epi32(a.flip, 24), _mm256_srli_epi32(b.flip, 24));
         __m128i turns = _mm_packus_epi16(_mm256_castsi256_si128(turn),
                                          _mm256_extracti128_si256(turn, 1));
@@ -226,20 +233,35 @@ static void predict(const mlr_chunk *c)
     predict_rest(c, done);
 }
 
-/* --- residuals ------------------------------------------------------------------------- */
+/* --- residuals -------------------------------------------------------------------------
+ */
 
-/* Sixteen residuals of 16 bits; false, and nothing done, where one of them has raw bits. */
-static inline bool add16(const mlr_residual *r, size_t i)
+/* Tokens of 16 elements to zigzag values; those with raw bits are done one by one. */
+static inline __m256i values16(const uint8_t *token, mlr_rawbits *raw)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)token);
+    __m128i large =
+        _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(MLR_TOKEN_DIRECT)), bytes);
+    __m256i z = _mm256_cvtepu8_epi16(bytes);
+    unsigned mask = (unsigned)_mm_movemask_epi8(large);
+    if (mask == 0) {
+        return z;
+    }
+    uint16_t value[16];
+    store(value, z);
+    for (; mask != 0; mask &= mask - 1) {
+        unsigned i = (unsigned)__builtin_ctz(mask);
+        unsigned bits = mlr_token_bits(token[i], 2);
+        value[i] = (uint16_t)(mlr_token_base(token[i], 2) | mlr_rawbits_take(raw, bits));
+    }
+    return load(value);
+}
+
+static inline void add16(const mlr_residual *r, size_t i, mlr_rawbits *raw)
 {
     const __m256i zero = _mm256_setzero_si256();
     const __m256i sign = _mm256_set1_epi16((short)0x8000);
-    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(r->token + i));
-    __m128i large = _mm_cmpeq_epi8(
-        _mm_max_epu8(bytes, _mm_set1_epi8(MLR_TOKEN_DIRECT)), bytes);
-    if (!_mm_testz_si128(large, large)) {
-        return false;
-    }
-    __m256i z = _mm256_cvtepu8_epi16(bytes);
+    __m256i z = values16(r->token + i, raw);
     __m256i odd = _mm256_sub_epi16(zero, _mm256_and_si256(z, _mm256_set1_epi16(1)));
     __m256i d = _mm256_xor_si256(_mm256_srli_epi16(z, 1), odd);
     __m256i context = _mm256_cvtepi8_epi16(
@@ -248,9 +270,8 @@ static inline bool add16(const mlr_residual *r, size_t i)
     d = _mm256_sub_epi16(_mm256_xor_si256(d, turn), turn);
     __m256i o = _mm256_add_epi16(load(r->expected + 2 * i), d);
     /* back from ordered: the sign bit of positives goes, negatives turn all over */
-    __m256i back = _mm256_or_si256(_mm256_xor_si256(_mm256_srai_epi16(o, 15), _mm256_set1_epi16(-1)), sign);
-    store(r->out + 2 * i, _mm256_xor_si256(o, back));
-    return true;
+    __m256i back = _mm256_xor_si256(_mm256_srai_epi16(o, 15), _mm256_set1_epi16(-1));
+    store(r->out + 2 * i, _mm256_xor_si256(o, _mm256_or_si256(back, sign)));
 }
 
 static void add_part(const mlr_residual *r, size_t from, size_t n)
@@ -268,16 +289,19 @@ static void add(const mlr_residual *r)
 {
     size_t i = 0;
     if (r->now->bytes == 2 && r->now->is_float) {
+        mlr_rawbits raw = *r->raw;
         for (; i + 16 <= r->n; i += 16) {
-            if (!add16(r, i)) {
-                add_part(r, i, 16);
-            }
+            add16(r, i, &raw);
         }
+        *r->raw = raw;
     }
     add_part(r, i, r->n - i);
 }
 
-const mlr_neural_kernels mlr_neural_avx2 = {
-    .rans = mlr_rans_decode_avx2, .dot = dot, .predict = predict, .add = add};
+const mlr_neural_kernels mlr_neural_avx2 = {.rans = mlr_rans_decode_avx2,
+                                            .dot = dot,
+                                            .predict = predict,
+                                            .add = add,
+                                            .rans_encode = mlr_rans_encode_avx2};
 
 #endif

@@ -135,7 +135,6 @@ static mlr_status read_header(mlr_patcher *p, mlr_err *err)
 {
     uint8_t prefix[MLR_PATCH_PREFIX];
     size_t n = 0;
-    mlr_err_in(err, MLR_IN_PATCH, p->patch.path);
     if (read_all(p, prefix, sizeof prefix, 0, err) != MLR_OK ||
         mlr_patch_peek(prefix, &n, err) != MLR_OK) {
         return err->status;

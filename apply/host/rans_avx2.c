@@ -7,7 +7,7 @@
 
 /* For each set of lanes that need a word: which of the next words each lane takes. */
 static const uint8_t order[256][8] = {
-#define L(m, i) ((m) >> (i) & 1)
+#define L(m, i) ((m) >> (i)&1)
 #define C(m, i)                                                                            \
     ((i) == 0   ? 0                                                                        \
      : (i) == 1 ? L(m, 0)                                                                  \
@@ -18,7 +18,9 @@ static const uint8_t order[256][8] = {
      : (i) == 6 ? L(m, 0) + L(m, 1) + L(m, 2) + L(m, 3) + L(m, 4) + L(m, 5)                \
                 : L(m, 0) + L(m, 1) + L(m, 2) + L(m, 3) + L(m, 4) + L(m, 5) + L(m, 6))
 #define ROW(m)                                                                             \
-    {C(m, 0), C(m, 1), C(m, 2), C(m, 3), C(m, 4), C(m, 5), C(m, 6), C(m, 7)}
+    {                                                                                      \
+        C(m, 0), C(m, 1), C(m, 2), C(m, 3), C(m, 4), C(m, 5), C(m, 6), C(m, 7)             \
+    }
 #define R4(m)  ROW(m), ROW((m) + 1), ROW((m) + 2), ROW((m) + 3)
 #define R16(m) R4(m), R4((m) + 4), R4((m) + 8), R4((m) + 12)
 #define R64(m) R16(m), R16((m) + 16), R16((m) + 32), R16((m) + 48)

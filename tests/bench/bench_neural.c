@@ -1,8 +1,8 @@
 /*
- * bench_neural OLD NEW [STRATEGY] [LEVEL]: encodes every tensor of NEW that OLD has under the
- * same name with the neural coder, decodes it again, compares, and prints sizes and speeds.
- * Without arguments it runs over the pairs of ../shared/corpus, where that is present.
- * VERBOSE=1 prints each tensor.
+ * bench_neural OLD NEW [STRATEGY] [LEVEL]: encodes every tensor of NEW that OLD has under
+ * the same name with the neural coder, decodes it again, compares, and prints sizes and
+ * speeds. Without arguments it runs over the pairs of ../shared/corpus, where that is
+ * present. VERBOSE=1 prints each tensor.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -210,9 +210,9 @@ static void decode_all(const mlr_record *r, const pair *p, const payloads *in, u
 
 static void measure(const mlr_encoding *e, unsigned id, pair p, totals *sum)
 {
-    const mlr_encoder *enc = id == MLR_STRATEGY_neural ? &mlr_encoder_neural : NULL;
+    const mlr_encoder *enc = mlr_encoder_get(id);
     uint32_t wide = p.is->dtype->block_bytes;
-    mlr_record r = {.decoder = &mlr_decoder_neural,
+    mlr_record r = {.decoder = mlr_decoder_get(id),
                     .dtype = p.is->dtype,
                     .old_dtype = p.was->dtype,
                     .new_bytes = p.is->bytes,
@@ -249,7 +249,8 @@ static void measure(const mlr_encoding *e, unsigned id, pair p, totals *sum)
         mlr_buf text;
         mlr_buf_init(&text, e->alloc);
         enc->describe(&r, &text);
-        printf("  %-45s %9zu -> %8zu  %5.2fx  %.3f b/el  study %.1f enc %.1f dec %.1f ms  %.*s\n",
+        printf("  %-45s %9zu -> %8zu  %5.2fx  %.3f b/el  study %.1f enc %.1f dec %.1f ms  "
+               "%.*s\n",
                p.is->name, (size_t)r.new_bytes, model.size + out->bytes.size,
                (double)r.new_bytes / (double)(model.size + out->bytes.size),
                8.0 * (double)(model.size + out->bytes.size) /
@@ -282,15 +283,15 @@ static bool run_pair(const char *old_path, const char *new_path, unsigned id, in
     mlr_heap heap;
     mlr_heap_init(&heap);
     mlr_encoding e = {.level = level,
+                      .search = level > 3,
                       .kernels = getenv("SCALAR") != NULL ? &mlr_kernels_scalar
                                                           : mlr_host_kernels(),
                       .alloc = &heap.alloc};
     totals sum = {0};
     for (size_t i = 0; i < is.count; i++) {
         const tensor *old = find(&was, is.tensors[i].name);
-        if (old == NULL ||
-            old->bytes / old->dtype->block_bytes <
-                is.tensors[i].bytes / is.tensors[i].dtype->block_bytes) {
+        if (old == NULL || old->bytes / old->dtype->block_bytes <
+                               is.tensors[i].bytes / is.tensors[i].dtype->block_bytes) {
             sum.new_bytes += is.tensors[i].bytes;
             sum.patch += is.tensors[i].bytes;
             continue;
@@ -299,7 +300,8 @@ static bool run_pair(const char *old_path, const char *new_path, unsigned id, in
     }
     const char *name = strrchr(new_path, '/');
     double mb = (double)sum.new_bytes * 1e-6;
-    printf("%s\t%zu\t%zu\tratio %.3f\tmodels %zu\tpeer %zu\tx%.3f\tencode %.0f MB/s (study %.0f, "
+    printf("%s\t%zu\t%zu\tratio %.3f\tmodels %zu\tpeer %zu\tx%.3f\tencode %.0f MB/s (study "
+           "%.0f, "
            "blocks %.0f)\tdecode %.0f MB/s\n",
            name == NULL ? new_path : name + 1, (size_t)sum.new_bytes, (size_t)sum.patch,
            (double)sum.new_bytes / (double)sum.patch, (size_t)sum.model, (size_t)peer,
@@ -314,7 +316,7 @@ static bool run_pair(const char *old_path, const char *new_path, unsigned id, in
 }
 
 /* Every safetensors pair of the corpus and the bytes of the best peer (PEERS.tsv). */
-static void run_corpus(void)
+static void run_corpus(unsigned id, int level)
 {
     FILE *peers = fopen("../shared/corpus/PEERS.tsv", "r");
     if (peers == NULL) {
@@ -341,7 +343,7 @@ static void run_corpus(void)
         }
         snprintf(paths[0], sizeof paths[0], "%s/%s", root, unpacked ? was + 9 : was);
         snprintf(paths[1], sizeof paths[1], "%s/%s", root, unpacked ? is + 9 : is);
-        (void)run_pair(paths[0], paths[1], MLR_STRATEGY_neural, 6, peer);
+        (void)run_pair(paths[0], paths[1], id, level, peer);
     }
     fclose(peers);
 }
@@ -349,7 +351,8 @@ static void run_corpus(void)
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        run_corpus();
+        bool max = argc == 2 && strcmp(argv[1], "max") == 0;
+        run_corpus(max ? MLR_STRATEGY_neural_max : MLR_STRATEGY_neural, max ? 22 : 6);
         return 0;
     }
     unsigned id = argc > 3 ? (unsigned)atoi(argv[3]) : MLR_STRATEGY_neural;

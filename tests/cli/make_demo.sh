@@ -25,4 +25,17 @@ expect demo_force 0 make-demo --force --only base.f32.onnx a
 expect demo_not_a_folder 6 make-demo file
 [ -z "$(find "$work" -name '.*.tmp*' -o -name '*.part')" ] || fail "debris"
 
+# Stopped by a signal: ends by it, and leaves whole files only.
+for pause in 0.05 0.2; do
+    "$MALLORN" make-demo -q "$work/b" 2>/dev/null &
+    sleep $pause
+    kill -TERM $!
+    wait $!
+    got=$?
+    [ $got = 143 ] || fail "stopped: exit $got"
+    (cd "$work/b" && find . -type f | LC_ALL=C sort | xargs -r sha256sum) >"$work/sums"
+    grep -vxFf "$golden/demo.sha256" "$work/sums" && fail "a file that is not whole"
+    rm -rf "$work/b"
+done
+
 exit $bad

@@ -53,7 +53,7 @@ static void writes_shallow_levels_on_lines_and_deep_ones_inline(void **state)
     mlr_json_object(&json, NULL);
     mlr_json_u64(&json, "n", UINT64_MAX);
     mlr_json_array(&json, "shape");
-    mlr_json_i64(&json, NULL, -2);
+    mlr_json_i64(&json, NULL, INT64_MIN);
     mlr_json_i64(&json, NULL, 3);
     mlr_json_end(&json);
     mlr_json_end(&json);
@@ -64,7 +64,7 @@ static void writes_shallow_levels_on_lines_and_deep_ones_inline(void **state)
     mlr_json_null(&json, "nothing");
     mlr_json_end(&json);
     wrote("{\n  \"schema\": \"x/1\",\n  \"rows\": [\n"
-          "    {\"n\": 18446744073709551615, \"shape\": [-2, 3]}\n  ],\n"
+          "    {\"n\": 18446744073709551615, \"shape\": [-9223372036854775808, 3]}\n  ],\n"
           "  \"none\": [],\n  \"yes\": true,\n  \"nothing\": null\n}\n");
 }
 

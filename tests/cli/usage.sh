@@ -5,12 +5,12 @@ expect help 0 --help
 expect help_help 0 help help
 expect help_info 0 info --help
 expect help_make_demo 0 help make-demo
-expect no_command 2
 expect unknown_command 2 inof
 expect far_command 2 frobnicate
 expect unknown_global 2 --frob
 expect unknown_option 2 info --tensor x
 expect unknown_option_json 2 info --json --tensor x
+expect unknown_letter_json 2 info -tj -x y
 expect missing_operand 2 info
 expect extra_operand 2 info a b
 expect bad_number 2 info --depth two a
@@ -18,6 +18,9 @@ expect bad_range 2 info --depth 99 a
 expect bad_choice 2 info --color allways a
 expect unknown_help 2 help diffs
 expect version 0 --version
+
+"$MALLORN" >"$work/out" 2>"$work/err"
+[ $? = 2 ] && [ ! -s "$work/out" ] && grep -q 'no command given' "$work/err" || fail "no command"
 
 # Documents come out well formed.
 if command -v mandoc >/dev/null; then

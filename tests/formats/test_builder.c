@@ -274,6 +274,25 @@ static void metadata_is_found_within_its_own_file(void **state)
     end(&x);
 }
 
+static void text_of_a_model_has_a_limit(void **state)
+{
+    (void)state;
+    bench x;
+    begin(&x);
+    uint64_t len = 1;
+    mlr_tensor_spec t = {.name = str("t"),
+                         .key = {.p = "k", .n = MLR_MAX_TEXT}, /* is not looked at */
+                         .dtype = mlr_dtype_get(MLR_DTYPE_U8),
+                         .dim = &len,
+                         .rank = 1,
+                         .data = {0, 1},
+                         .defined_at = 55};
+    mlr_builder_tensor(x.b, &t, &x.err);
+    assert_err(&x.err, MLR_E_LIMIT, 55);
+    assert_int_equal(x.err.found, MLR_MAX_TEXT + 1);
+    end(&x);
+}
+
 static void quantization_is_set_by_key(void **state)
 {
     (void)state;
@@ -301,6 +320,7 @@ int main(void)
         cmocka_unit_test(length_must_follow_from_type_and_shape),
         cmocka_unit_test(undo_forgets_a_file_and_its_keys),
         cmocka_unit_test(metadata_is_found_within_its_own_file),
+        cmocka_unit_test(text_of_a_model_has_a_limit),
         cmocka_unit_test(quantization_is_set_by_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "apply/host/heap.h"
 #include "formats/format.h"
 #include "formats/open.h"
+#include "tests/support/model_fault.h"
 
 static const char *const folders[] = {"../shared/corpus/real", "../shared/corpus/trained",
                                       "../../shared/corpus/real",
@@ -101,6 +102,10 @@ static void check_file(const char *path)
             print_message("%s: spans do not tile %s\n", path, m->members[i].name);
             t->failures++;
         }
+    }
+    if (model_fault(m) != NULL) {
+        print_message("%s: not %s\n", path, model_fault(m));
+        t->failures++;
     }
     if (m->note != NULL) {
         int expected = strstr(path, hostile) != NULL;

@@ -1,4 +1,4 @@
-/* Parses bytes as a model and proves what must hold whatever they are. */
+/* Parses bytes as a model, and sweeps over what may be wrong with them. */
 #ifndef MLR_TESTS_SUPPORT_PARSE_BYTES_H
 #define MLR_TESTS_SUPPORT_PARSE_BYTES_H
 
@@ -10,6 +10,7 @@
 #include "apply/host/heap.h"
 #include "formats/format.h"
 #include "formats/open.h"
+#include "tests/support/memory.h"
 
 /* What hostile input may cost. */
 enum { PARSE_BUDGET = 64 << 20 };
@@ -18,6 +19,8 @@ typedef struct parsed {
     mlr_heap heap; /* budget and fail_at may be set between init and run */
     mlr_pool pool;
     mlr_bytes bytes;
+    mem_source plain;
+    bool without_view; /* set by the caller: read through windows, as files are */
     mlr_model model;
     mlr_err err;
     mlr_status status;
@@ -30,12 +33,6 @@ mlr_status parsed_run(parsed *p, const void *data, size_t n, const mlr_format *f
 
 /* Releases the model. False where memory is still in use after that. */
 bool parsed_release(parsed *p);
-
-/*
- * The first promise that a model breaks, or NULL: members are tiled without gap or overlap,
- * tensors lie inside, tied ones share their range, keys are found.
- */
-const char *model_defect(const mlr_model *m);
 
 /* For fuzzing: parses and stops the process at a broken promise. */
 void parse_or_abort(const uint8_t *data, size_t n, const mlr_format *format);

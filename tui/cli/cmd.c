@@ -211,12 +211,39 @@ static mlr_status check_operands(run *r, const mlr_args *args)
     return MLR_OK;
 }
 
-/* --json counts even where the words around it are wrong. */
+static const mlr_opt *option_with(const mlr_cmd *cmd, char letter)
+{
+    for (size_t i = 0; i < cmd->opts; i++) {
+        if (cmd->opt[i].letter == letter) {
+            return &cmd->opt[i];
+        }
+    }
+    return NULL;
+}
+
+/* Whether a word such as -tj holds the letter of --json before one that takes a value. */
+static bool letters_ask_for_json(const mlr_cmd *cmd, const char *letters)
+{
+    for (const char *p = letters; *p != '\0'; p++) {
+        const mlr_opt *o = option_with(cmd, *p);
+        if (o == NULL || o->kind != MLR_OPT_FLAG) {
+            return false;
+        }
+        if (strcmp(o->name, "json") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Counts even where the words around it are wrong: who asked for JSON gets JSON. */
 static bool asks_for_json(const mlr_cmd *cmd, int argc, const char *const *argv)
 {
     bool found = false;
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        found = found || strcmp(argv[i], "--json") == 0;
+        bool letters = argv[i][0] == '-' && argv[i][1] != '-';
+        found = found || strcmp(argv[i], "--json") == 0 ||
+                (letters && letters_ask_for_json(cmd, argv[i] + 1));
     }
     return found && cmd->schema != NULL;
 }

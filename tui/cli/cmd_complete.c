@@ -18,6 +18,11 @@ static void put_quoted(FILE *to, const char *text, bool zsh)
     }
 }
 
+static bool is_shown(const mlr_cmd *cmd)
+{
+    return cmd->group != NULL;
+}
+
 static const mlr_opt *option_at(const mlr_cmd *cmd, size_t i)
 {
     if (i < cmd->opts) {
@@ -77,7 +82,9 @@ void mlr_doc_bash(FILE *to)
         "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words='--help --version",
         to);
     for (size_t i = 0; mlr_cmds[i] != NULL; i++) {
-        fprintf(to, " %s", mlr_cmds[i]->name);
+        if (is_shown(mlr_cmds[i])) {
+            fprintf(to, " %s", mlr_cmds[i]->name);
+        }
     }
     fputs("'\n        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\") "
           "$(compgen -f -- \"$cur\"))\n"
@@ -125,9 +132,11 @@ void mlr_doc_zsh(FILE *to)
           "    local -a commands\n    commands=(\n",
           to);
     for (size_t i = 0; mlr_cmds[i] != NULL; i++) {
-        fprintf(to, "        '%s:", mlr_cmds[i]->name);
-        put_quoted(to, mlr_cmds[i]->summary, true);
-        fputs("'\n", to);
+        if (is_shown(mlr_cmds[i])) {
+            fprintf(to, "        '%s:", mlr_cmds[i]->name);
+            put_quoted(to, mlr_cmds[i]->summary, true);
+            fputs("'\n", to);
+        }
     }
     fputs("    )\n    if (( CURRENT == 2 )); then\n"
           "        _describe command commands\n        _files\n        return\n    fi\n"
@@ -170,8 +179,10 @@ void mlr_doc_fish(FILE *to)
     const mlr_opt *o;
     fputs("# fish completion for mallorn; generated from its option tables\n", to);
     for (size_t i = 0; mlr_cmds[i] != NULL; i++) {
-        fprintf(to, "complete -c mallorn -n __fish_use_subcommand -a %s -d '%s'\n",
-                mlr_cmds[i]->name, mlr_cmds[i]->summary);
+        if (is_shown(mlr_cmds[i])) {
+            fprintf(to, "complete -c mallorn -n __fish_use_subcommand -a %s -d '%s'\n",
+                    mlr_cmds[i]->name, mlr_cmds[i]->summary);
+        }
     }
     for (size_t i = 0; mlr_cmds[i] != NULL; i++) {
         for (size_t k = 0; (o = option_at(mlr_cmds[i], k)) != NULL; k++) {

@@ -264,7 +264,7 @@ static mlr_status run_job(mlr_cli *cli, mlr_progress *progress, mlr_diff_wish *w
 {
     wish->tick = &progress->tick;
     wish->progress = progress;
-    mlr_diff_run(cli, wish, result, err);
+    mlr_diff_write(cli, wish, result, err);
     mlr_progress_end(progress, err->status == MLR_OK);
     return err->status;
 }

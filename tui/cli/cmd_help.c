@@ -49,7 +49,9 @@ static mlr_status run_help(mlr_cli *cli, const mlr_args *args, mlr_err *err)
     }
     if (v->names) {
         for (size_t i = 0; mlr_cmds[i] != NULL; i++) {
-            fprintf(cli->out, "%s\n", mlr_cmds[i]->name);
+            if (mlr_cmds[i]->group != NULL) {
+                fprintf(cli->out, "%s\n", mlr_cmds[i]->name);
+            }
         }
         return MLR_OK;
     }

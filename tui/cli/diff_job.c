@@ -284,8 +284,8 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-mlr_status mlr_diff_run(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
-                        mlr_err *err)
+mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
+                          mlr_err *err)
 {
     *result = (mlr_diff_result){0};
     double start = now();

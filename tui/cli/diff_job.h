@@ -39,7 +39,7 @@ typedef struct mlr_diff_result {
 } mlr_diff_result;
 
 /* Errors may name strings of models that are closed by then: they are kept in `cli`. */
-mlr_status mlr_diff_run(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
-                        mlr_err *err);
+mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
+                          mlr_err *err);
 
 #endif

@@ -279,18 +279,27 @@ static void meta_row(void *ctx, size_t i, mlr_row *row)
     mlr_meta_text(m, row->cell[1], MLR_TABLE_CELL);
 }
 
+/* Shards repeat each other's metadata: at a glance, that of the first is enough. */
+static size_t first_metas(const mlr_model *m)
+{
+    size_t n = 0;
+    while (n < m->meta_count && m->metas[n].member == m->metas[0].member) {
+        n++;
+    }
+    return n <= GLANCE_METAS + 1 ? n : GLANCE_METAS;
+}
+
 static void print_metas(const mlr_info *info, mlr_cli *cli)
 {
     static const mlr_column column[] = {{"Metadata", MLR_LEFT, MLR_STYLE_ACCENT},
                                         {"", MLR_ELASTIC, MLR_STYLE_PLAIN}};
-    view v = {.info = info, .cli = cli};
+    view v = {.info = info, .cli = cli, .list = info->wish->metadata};
     size_t count = info->model->meta_count;
-    size_t rows = info->wish->metadata || count <= GLANCE_METAS + 1 ? count : GLANCE_METAS;
+    size_t rows = info->wish->metadata ? count : first_metas(info->model);
     if (count == 0) {
         return;
     }
     putc('\n', cli->out);
-    v.list = info->wish->metadata;
     print_table(column, 2, rows, &v, meta_row, cli);
     if (rows < count) {
         fprintf(cli->out, "  %s(%zu more: --metadata)%s\n", mlr_cli_on(cli, MLR_STYLE_DIM),

@@ -75,33 +75,54 @@ static void put_escape(FILE *out, uint32_t c)
     fprintf(out, "\\u%04" PRIx32, c);
 }
 
+/* Characters that stand for themselves are written in runs: a model may have a million
+   names. */
 static void put_string(FILE *out, const char *p, size_t n)
 {
-    putc('"', out);
+    size_t run = 0;
+    putc_unlocked('"', out);
     for (size_t i = 0; i < n;) {
         uint32_t code = 0;
         size_t len = mlr_utf8_next(p + i, n - i, &code);
+        if (len != 0 && !must_escape(code)) {
+            i += len;
+            continue;
+        }
+        fwrite_unlocked(p + run, 1, i - run, out);
         if (len == 0) {
             fputs("\\ufffd", out);
             len = 1;
-        } else if (must_escape(code)) {
-            put_escape(out, code);
         } else {
-            fwrite(p + i, 1, len, out);
+            put_escape(out, code);
         }
         i += len;
+        run = i;
     }
-    putc('"', out);
+    fwrite_unlocked(p + run, 1, n - run, out);
+    putc_unlocked('"', out);
+}
+
+static void put_number(FILE *out, uint64_t value)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    fwrite_unlocked(digits + at, 1, sizeof digits - at, out);
 }
 
 /* Objects deep inside stand on one line: a tensor a line is what people can read. */
 static void put_break(const mlr_json *j, bool filled)
 {
     if (j->depth > 2 || j->one_line) {
-        fputs(filled ? " " : "", j->out);
+        if (filled) {
+            putc_unlocked(' ', j->out);
+        }
         return;
     }
-    fprintf(j->out, "\n%*s", (int)(2 * j->depth), "");
+    fputs(j->depth == 2 ? "\n    " : "\n  ", j->out);
 }
 
 static void before_value(mlr_json *j, const char *key)
@@ -112,13 +133,13 @@ static void before_value(mlr_json *j, const char *key)
     bool filled = j->level[j->depth - 1].filled;
     assert((key == NULL) == j->level[j->depth - 1].array);
     if (filled) {
-        putc(',', j->out);
+        putc_unlocked(',', j->out);
     }
     put_break(j, filled);
     j->level[j->depth - 1].filled = true;
     if (key != NULL) {
         put_string(j->out, key, strlen(key));
-        fputs(": ", j->out);
+        fputs_unlocked(": ", j->out);
     }
 }
 
@@ -129,7 +150,7 @@ static void open_level(mlr_json *j, const char *key, bool array)
     j->level[j->depth].array = array;
     j->level[j->depth].filled = false;
     j->depth++;
-    putc(array ? '[' : '{', j->out);
+    putc_unlocked(array ? '[' : '{', j->out);
 }
 
 void mlr_json_object(mlr_json *j, const char *key)
@@ -152,9 +173,9 @@ void mlr_json_end(mlr_json *j)
     if (filled && !inline_level) {
         fprintf(j->out, "\n%*s", (int)(2 * j->depth), "");
     }
-    putc(array ? ']' : '}', j->out);
+    putc_unlocked(array ? ']' : '}', j->out);
     if (j->depth == 0) {
-        putc('\n', j->out);
+        putc_unlocked('\n', j->out);
     }
 }
 
@@ -176,23 +197,27 @@ void mlr_json_text(mlr_json *j, const char *key, const char *text)
 void mlr_json_hex(mlr_json *j, const char *key, const uint8_t *p, size_t n)
 {
     before_value(j, key);
-    putc('"', j->out);
+    putc_unlocked('"', j->out);
     for (size_t i = 0; i < n; i++) {
-        fprintf(j->out, "%02x", p[i]);
+        putc_unlocked("0123456789abcdef"[p[i] >> 4], j -> out);
+        putc_unlocked("0123456789abcdef"[p[i] & 15], j -> out);
     }
-    putc('"', j->out);
+    putc_unlocked('"', j->out);
 }
 
 void mlr_json_u64(mlr_json *j, const char *key, uint64_t value)
 {
     before_value(j, key);
-    fprintf(j->out, "%" PRIu64, value);
+    put_number(j->out, value);
 }
 
 void mlr_json_i64(mlr_json *j, const char *key, int64_t value)
 {
     before_value(j, key);
-    fprintf(j->out, "%" PRId64, value);
+    if (value < 0) {
+        putc_unlocked('-', j->out);
+    }
+    put_number(j->out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void mlr_json_bool(mlr_json *j, const char *key, bool value)

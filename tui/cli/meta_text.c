@@ -1,7 +1,9 @@
 #include "tui/cli/meta_text.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "apply/host/printable.h"
 #include "tui/cli/text.h"
@@ -17,12 +19,44 @@ const char *mlr_meta_kind_name(mlr_meta_kind kind)
     return (size_t)kind < sizeof name / sizeof name[0] ? name[kind] : "unknown";
 }
 
+/* Names of llama.cpp's file types by number; NULL where a number is not in use. */
+static const char *file_type_name(uint64_t type)
+{
+    static const char *const name[] = {
+        [0] = "F32",      [1] = "F16",     [2] = "Q4_0",    [3] = "Q4_1",
+        [7] = "Q8_0",     [8] = "Q5_0",    [9] = "Q5_1",    [10] = "Q2_K",
+        [11] = "Q3_K_S",  [12] = "Q3_K_M", [13] = "Q3_K_L", [14] = "Q4_K_S",
+        [15] = "Q4_K_M",  [16] = "Q5_K_S", [17] = "Q5_K_M", [18] = "Q6_K",
+        [19] = "IQ2_XXS", [20] = "IQ2_XS", [21] = "Q2_K_S", [22] = "IQ3_XS",
+        [23] = "IQ3_XXS", [24] = "IQ1_S",  [25] = "IQ4_NL", [26] = "IQ3_S",
+        [27] = "IQ3_M",   [28] = "IQ2_S",  [29] = "IQ2_M",  [30] = "IQ4_XS",
+        [31] = "IQ1_M",   [32] = "BF16",   [36] = "TQ1_0",  [37] = "TQ2_0",
+    };
+    return type < sizeof name / sizeof name[0] ? name[type] : NULL;
+}
+
+static bool is_file_type(const mlr_meta *m)
+{
+    static const char key[] = "general.file_type";
+    return m->key.n == sizeof key - 1 && memcmp(m->key.p, key, m->key.n) == 0;
+}
+
+static void put_uint(const mlr_meta *m, char *to, size_t room)
+{
+    const char *name = is_file_type(m) ? file_type_name(m->value.u) : NULL;
+    if (name != NULL) {
+        (void)snprintf(to, room, "%" PRIu64 " (%s)", m->value.u, name);
+        return;
+    }
+    (void)snprintf(to, room, "%" PRIu64, m->value.u);
+}
+
 void mlr_meta_text(const mlr_meta *m, char *to, size_t room)
 {
     char count[MLR_TEXT];
     switch (m->kind) {
     case MLR_META_UINT:
-        (void)snprintf(to, room, "%" PRIu64, m->value.u);
+        put_uint(m, to, room);
         return;
     case MLR_META_INT:
         (void)snprintf(to, room, "%" PRId64, m->value.i);

@@ -1,0 +1,9 @@
+#include "apply/neural_block.h"
+
+/* The decoder of blocks is shared: the record's model says how they were coded. */
+const mlr_decoder mlr_decoder_neural_max = {.id = MLR_STRATEGY_neural_max,
+                                            .traits = 0,
+                                            .name = "neural-max",
+                                            .need = mlr_neural_block_need,
+                                            .prepare = mlr_neural_prepare,
+                                            .decode = mlr_neural_block_decode};

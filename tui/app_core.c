@@ -1,0 +1,512 @@
+#include "tui/app_core.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "apply/host/err_text.h"
+
+static const mlr_screen *const screens[MLR_SCREEN_COUNT] = {
+#define MLR_SCREEN(sym, screen) &screen,
+#include "tui/screens.def"
+#undef MLR_SCREEN
+};
+
+/* Questions of the app itself. */
+enum { ASK_PALETTE, ASK_QUIT, ASK_COMMAND };
+
+const mlr_screen *mlr_screen_get(mlr_screen_id id)
+{
+    return screens[id];
+}
+
+mlr_screen_id mlr_app_top(const mlr_app *app)
+{
+    return app->over != MLR_SCREEN_NONE ? app->over : app->tab;
+}
+
+void mlr_app_say(mlr_app *app, mlr_role role, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(app->message, sizeof app->message, fmt, args);
+    va_end(args);
+    app->message_role = role;
+}
+
+void mlr_app_say_err(mlr_app *app, const mlr_err *err)
+{
+    char text[sizeof app->message];
+    mlr_app_say(app, MLR_ROLE_ERROR, "%s", mlr_err_text(err, text, sizeof text));
+}
+
+mlr_status mlr_app_set_theme(mlr_app *app, const char *name, mlr_err *err)
+{
+    mlr_theme *t = mlr_take(app->alloc, sizeof *t);
+    if (t == NULL) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for a theme");
+    }
+    char folder[1024];
+    const char *own = NULL;
+    if (app->config_dir != NULL) {
+        snprintf(folder, sizeof folder, "%s/themes", app->config_dir);
+        own = folder;
+    }
+    mlr_status s = mlr_theme_load(t, name, own, app->alloc, err);
+    if (s == MLR_OK) {
+        app->theme = *t;
+        mlr_theme_glyphs(&app->theme, app->level, &app->glyphs);
+        if (t->warning[0] != '\0') {
+            mlr_app_say(app, MLR_ROLE_WARNING, "%s", t->warning);
+        }
+    }
+    mlr_give(app->alloc, t, sizeof *t);
+    return s;
+}
+
+void mlr_app_set_level(mlr_app *app, mlr_glyph_level level)
+{
+    app->level = level;
+    mlr_theme_glyphs(&app->theme, level, &app->glyphs);
+}
+
+mlr_status mlr_app_init(mlr_app *app, const mlr_allocator *alloc, int wake_fd, mlr_err *err)
+{
+    memset(app, 0, sizeof *app);
+    app->alloc = alloc;
+    app->tab = MLR_SCREEN_OPEN;
+    app->over = MLR_SCREEN_NONE;
+    app->depth = MLR_DEPTH_256;
+    app->level = MLR_GLYPHS_BLOCK;
+    app->rows = 24;
+    app->cols = 80;
+    app->job.wake_fd = wake_fd;
+    mlr_session_init(&app->session, alloc);
+    return mlr_app_set_theme(app, "default", err);
+}
+
+static void drop_opening(mlr_app *app)
+{
+    if (app->opening != NULL) {
+        mlr_pair_release(app->opening);
+        mlr_give(app->alloc, app->opening, sizeof *app->opening);
+        app->opening = NULL;
+    }
+}
+
+void mlr_app_release(mlr_app *app)
+{
+    mlr_job_cancel(&app->job);
+    (void)mlr_job_join(&app->job);
+    mlr_job_drop_notes(&app->job);
+    drop_opening(app);
+    mlr_survey_release(app->survey);
+    for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+        if (app->state[i] != NULL) {
+            screens[i]->close(app, app->state[i]);
+            app->state[i] = NULL;
+        }
+    }
+    mlr_session_release(&app->session);
+}
+
+mlr_status mlr_app_show(mlr_app *app, mlr_screen_id id)
+{
+    mlr_err err = {0};
+    if (app->state[id] == NULL) {
+        mlr_status s = screens[id]->open(app, &app->state[id], &err);
+        if (s != MLR_OK) {
+            mlr_app_say_err(app, &err);
+            return s;
+        }
+    }
+    if (screens[id]->tab != 0) {
+        app->tab = id;
+        app->over = MLR_SCREEN_NONE;
+    } else {
+        app->over = id;
+    }
+    return MLR_OK;
+}
+
+void mlr_app_uncover(mlr_app *app)
+{
+    mlr_screen_id id = app->over;
+    if (id != MLR_SCREEN_NONE) {
+        app->over = MLR_SCREEN_NONE;
+        screens[id]->close(app, app->state[id]);
+        app->state[id] = NULL;
+    }
+}
+
+void mlr_app_resize(mlr_app *app, int rows, int cols)
+{
+    app->rows = rows < 1 ? 1 : rows;
+    app->cols = cols < 1 ? 1 : cols;
+}
+
+void mlr_app_ask(mlr_app *app, int number, const char *label, const char *text,
+                 mlr_history *history)
+{
+    mlr_question *q = &app->question;
+    q->open = true;
+    q->number = number;
+    q->owner = mlr_app_top(app);
+    snprintf(q->label, sizeof q->label, "%s", label);
+    mlr_prompt_begin(&q->prompt, text, history);
+}
+
+mlr_list *mlr_app_menu(mlr_app *app, int number, const char *title)
+{
+    mlr_menu *m = &app->menu;
+    m->open = true;
+    m->number = number;
+    m->owner = mlr_app_top(app);
+    snprintf(m->title, sizeof m->title, "%s", title);
+    mlr_list_begin(&m->list);
+    return &m->list;
+}
+
+/* --- opening ----------------------------------------------------------------------------
+ */
+
+static mlr_status open_work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_err *err)
+{
+    mlr_app *app = arg;
+    (void)job;
+    if (!mlr_keep_going(tick, 0, 0)) {
+        return mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, NULL);
+    }
+    return mlr_pair_open(app->opening, app->alloc, err);
+}
+
+static void collect_notes(mlr_app *app)
+{
+    for (mlr_note *n = mlr_job_collect(&app->job); n != NULL;) {
+        mlr_note *next = n->next;
+        if (app->survey == NULL) {
+            n->release(n);
+        } else {
+            mlr_survey_apply(app->survey, &app->session.rows, n);
+        }
+        n = next;
+    }
+}
+
+void mlr_app_analyse(mlr_app *app)
+{
+    mlr_err err = {0};
+    const mlr_ui_session *s = &app->session;
+    if (s->new_model == NULL || mlr_job_state_of(&app->job) != MLR_JOB_IDLE) {
+        return;
+    }
+    mlr_survey_release(app->survey);
+    app->survey = mlr_survey_make(s->old_model, s->new_model, app->alloc);
+    app->job.started_ms = app->now_ms;
+    if (app->survey == NULL || mlr_job_start(&app->job, "analysing", mlr_survey_work,
+                                             app->survey, &err) != MLR_OK) {
+        mlr_app_say(app, MLR_ROLE_ERROR, "no memory or no thread to analyse the models");
+    }
+}
+
+void mlr_app_open_pair(mlr_app *app, const char *old_path, const char *new_path)
+{
+    if (app->opening == NULL) { /* an analysis gives way */
+        mlr_job_cancel(&app->job);
+        (void)mlr_job_join(&app->job);
+        collect_notes(app);
+    }
+    if (mlr_job_state_of(&app->job) != MLR_JOB_IDLE) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "%s is still running; ^G stops it",
+                    app->job.title);
+        return;
+    }
+    mlr_opened_pair *p = mlr_take(app->alloc, sizeof *p);
+    if (p == NULL || strlen(old_path) >= sizeof p->old_path ||
+        strlen(new_path) >= sizeof p->new_path) {
+        mlr_give(app->alloc, p, sizeof *p);
+        mlr_app_say(app, MLR_ROLE_ERROR, "no memory, or a path above 4,096 bytes");
+        return;
+    }
+    memset(p, 0, sizeof *p);
+    memcpy(p->old_path, old_path, strlen(old_path) + 1);
+    memcpy(p->new_path, new_path, strlen(new_path) + 1);
+    app->opening = p;
+    app->job.started_ms = app->now_ms;
+    mlr_err err = {0};
+    if (mlr_job_start(&app->job, "reading", open_work, app, &err) != MLR_OK) {
+        drop_opening(app);
+        mlr_app_say_err(app, &err);
+    }
+}
+
+static void renew_screens(mlr_app *app)
+{
+    for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+        if (app->state[i] != NULL && screens[i]->renew != NULL) {
+            screens[i]->renew(app, app->state[i]);
+        }
+    }
+}
+
+static void finish_opening(mlr_app *app, const mlr_err *err)
+{
+    if (err->status == MLR_E_CANCELLED) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "stopped reading");
+    } else if (err->status != MLR_OK) {
+        mlr_app_say_err(app, err);
+        if (app->state[app->tab] == NULL) {
+            (void)mlr_app_show(app, MLR_SCREEN_OPEN);
+        }
+    } else {
+        mlr_survey_release(app->survey); /* it reads the models that close now */
+        app->survey = NULL;
+        mlr_session_adopt(&app->session, app->opening);
+        renew_screens(app);
+        mlr_app_uncover(app);
+        (void)mlr_app_show(app, MLR_SCREEN_TENSORS);
+    }
+    drop_opening(app);
+    if (err->status == MLR_OK) {
+        mlr_app_analyse(app);
+    }
+}
+
+static void finish_analysis(mlr_app *app, const mlr_err *err)
+{
+    if (err->status == MLR_E_CANCELLED) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "analysis stopped; what is known stays");
+    } else if (err->status != MLR_OK) {
+        mlr_app_say_err(app, err);
+    }
+}
+
+bool mlr_app_poll(mlr_app *app)
+{
+    mlr_job_state state = mlr_job_state_of(&app->job);
+    if (state == MLR_JOB_IDLE) {
+        return false;
+    }
+    collect_notes(app);
+    if (state == MLR_JOB_RUNNING) {
+        return true;
+    }
+    (void)mlr_job_join(&app->job);
+    mlr_err err = app->job.err;
+    if (app->opening != NULL) {
+        finish_opening(app, &err);
+    } else {
+        finish_analysis(app, &err);
+    }
+    return true;
+}
+
+/* --- actions ----------------------------------------------------------------------------
+ */
+
+void mlr_app_list_actions(mlr_list *l, unsigned where)
+{
+    static const char *const groups[] = {"Move", "Find", "Mark", "Do",
+                                         "Go",   "View", "Leave"};
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+        for (int i = 1; i < MLR_ACTION_COUNT; i++) {
+            const mlr_action_row *a = mlr_action_get((mlr_action)i);
+            if ((a->where & where) == 0 || strcmp(a->group, groups[g]) != 0) {
+                continue;
+            }
+            mlr_item item = {
+                .heading = a->group, .label = a->name, .detail = a->help, .value = i};
+            mlr_action_keys((mlr_action)i, item.keys, sizeof item.keys);
+            mlr_list_add(l, &item);
+        }
+    }
+}
+
+static void open_palette(mlr_app *app)
+{
+    mlr_screen_id top = mlr_app_top(app);
+    unsigned where = screens[top]->where | MLR_IN_ALL;
+    mlr_list *l = mlr_app_menu(app, ASK_PALETTE, "Command");
+    app->menu.owner = MLR_SCREEN_NONE;
+    mlr_app_list_actions(l, where);
+    for (size_t i = 0; i < l->count; i++) {
+        l->item[i].heading = NULL;
+    }
+    mlr_list_ready(l);
+}
+
+static void ask_screenshot(mlr_app *app)
+{
+    mlr_app_ask(app, ASK_COMMAND, "Write screen to: ", "screen.svg", &app->command_history);
+    app->question.owner = MLR_SCREEN_NONE;
+}
+
+static void quit(mlr_app *app)
+{
+    if (app->unsaved[0] == '\0' || app->wishes.quit) {
+        app->wishes.quit = true;
+        return;
+    }
+    char label[40];
+    snprintf(label, sizeof label, "%.16s not saved; quit? y/n ", app->unsaved);
+    mlr_app_ask(app, ASK_QUIT, label, "", NULL);
+    app->question.owner = MLR_SCREEN_NONE;
+}
+
+static void next_level(mlr_app *app)
+{
+    static const char *const names[] = {"ASCII", "block", "braille"};
+    mlr_app_set_level(app, (mlr_glyph_level)((app->level + 1) % 3));
+    mlr_app_say(app, MLR_ROLE_MESSAGE, "%s glyphs", names[app->level]);
+}
+
+static void show_tensors(mlr_app *app)
+{
+    if (app->session.new_model == NULL) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "no models are open: choose two files first");
+        return;
+    }
+    (void)mlr_app_show(app, MLR_SCREEN_TENSORS);
+}
+
+static void cancel_job(mlr_app *app)
+{
+    if (mlr_job_state_of(&app->job) == MLR_JOB_RUNNING) {
+        mlr_job_cancel(&app->job);
+        mlr_app_say(app, MLR_ROLE_MESSAGE, "stopping %s", app->job.title);
+    } else {
+        mlr_app_say(app, MLR_ROLE_DIM, "no job is running");
+    }
+}
+
+static void act_everywhere(mlr_app *app, mlr_action action)
+{
+    switch (action) {
+    case MLR_DO_BACK:
+        mlr_app_uncover(app);
+        break;
+    case MLR_DO_TAB_0:
+        (void)mlr_app_show(app, MLR_SCREEN_OPEN);
+        break;
+    case MLR_DO_TAB_1:
+        show_tensors(app);
+        break;
+    case MLR_DO_CANCEL:
+        cancel_job(app);
+        break;
+    case MLR_DO_PALETTE:
+        open_palette(app);
+        break;
+    case MLR_DO_THEMES:
+        (void)mlr_app_show(app, MLR_SCREEN_THEMES);
+        break;
+    case MLR_DO_GLYPHS:
+        next_level(app);
+        break;
+    case MLR_DO_SCREENSHOT:
+        ask_screenshot(app);
+        break;
+    case MLR_DO_REDRAW:
+        app->wishes.redraw = true;
+        break;
+    case MLR_DO_SUSPEND:
+        app->wishes.suspend = true;
+        break;
+    case MLR_DO_QUIT:
+        quit(app);
+        break;
+    case MLR_DO_HELP:
+        (void)mlr_app_show(app, MLR_SCREEN_HELP);
+        break;
+    default:
+        break;
+    }
+}
+
+void mlr_app_act(mlr_app *app, mlr_action action)
+{
+    mlr_screen_id top = mlr_app_top(app);
+    if (app->state[top] == NULL || !screens[top]->act(app, app->state[top], action)) {
+        act_everywhere(app, action);
+    }
+}
+
+/* --- questions --------------------------------------------------------------------------
+ */
+
+static void answer(mlr_app *app, mlr_screen_id owner, const mlr_answer *a)
+{
+    if (owner < MLR_SCREEN_COUNT && app->state[owner] != NULL &&
+        screens[owner]->answer != NULL) {
+        screens[owner]->answer(app, app->state[owner], a);
+        return;
+    }
+    mlr_err err = {0};
+    if (owner != MLR_SCREEN_NONE || a->reply != MLR_REPLY_ACCEPTED) {
+        return;
+    }
+    if (a->question == ASK_PALETTE && a->value > 0) {
+        mlr_app_act(app, (mlr_action)a->value);
+    } else if (a->question == ASK_QUIT) {
+        app->wishes.quit = a->text[0] == 'y' || a->text[0] == 'Y';
+    } else if (a->question == ASK_COMMAND) {
+        if (mlr_app_screenshot(app, a->text, &err) == MLR_OK) {
+            mlr_app_say(app, MLR_ROLE_OK, "wrote %s", a->text);
+        } else {
+            mlr_app_say_err(app, &err);
+        }
+    }
+}
+
+static void question_key(mlr_app *app, mlr_key key)
+{
+    mlr_question *q = &app->question;
+    mlr_prompt_result r = mlr_prompt_key(&q->prompt, key);
+    if (r == MLR_PROMPT_IGNORED || r == MLR_PROMPT_MOVED) {
+        return;
+    }
+    char text[MLR_PROMPT_BYTES];
+    memcpy(text, q->prompt.text, sizeof text);
+    mlr_answer a = {.question = q->number, .text = text, .value = -1};
+    a.reply = r == MLR_PROMPT_ACCEPTED    ? MLR_REPLY_ACCEPTED
+              : r == MLR_PROMPT_CANCELLED ? MLR_REPLY_CANCELLED
+                                          : MLR_REPLY_CHANGED;
+    q->open = r == MLR_PROMPT_CHANGED;
+    answer(app, q->owner, &a);
+}
+
+static void menu_key(mlr_app *app, mlr_key key)
+{
+    mlr_menu *m = &app->menu;
+    mlr_list_result r = mlr_list_key(&m->list, key);
+    if (r == MLR_LIST_NONE) {
+        return;
+    }
+    const mlr_item *item = mlr_list_at(&m->list);
+    mlr_answer a = {.question = m->number, .text = ""};
+    a.value = item == NULL ? -1 : item->value;
+    a.reply = r == MLR_LIST_CHOSEN   ? MLR_REPLY_ACCEPTED
+              : r == MLR_LIST_CLOSED ? MLR_REPLY_CANCELLED
+                                     : MLR_REPLY_CHANGED;
+    m->open = r == MLR_LIST_MOVED;
+    answer(app, m->owner, &a);
+}
+
+void mlr_app_key(mlr_app *app, mlr_key key)
+{
+    app->message[0] = '\0';
+    if (app->question.open) {
+        question_key(app, key);
+        return;
+    }
+    if (app->menu.open) {
+        menu_key(app, key);
+        return;
+    }
+    mlr_screen_id top = mlr_app_top(app);
+    const mlr_screen *s = screens[top];
+    if (app->state[top] != NULL && s->key != NULL && s->key(app, app->state[top], key)) {
+        return;
+    }
+    mlr_app_act(app, mlr_action_for(key, s->where | MLR_IN_ALL));
+}
