@@ -228,7 +228,7 @@ mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,
     mlr_candidates c = mlr_candidates_for(v->record, choice, device);
     *id = MLR_STRATEGY_raw;
     *best = (mlr_trial){.bytes = v->record->new_bytes, .exact = true, .lossless = true};
-    if (c.count == 1) {
+    if (choice->strategy >= 0 && c.count == 1) {
         *id = c.id[0];
         return MLR_OK;
     }

@@ -385,6 +385,9 @@ static mlr_status open_part(mlr_patcher *p, mlr_err *err)
                         &failure) != MLR_OK) {
         *err = failure;
     }
+    if (p->wish->checkpoint_bytes > 0) {
+        mlr_resume_every(&p->part, p->wish->checkpoint_bytes);
+    }
     return err->status;
 }
 

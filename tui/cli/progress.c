@@ -78,6 +78,7 @@ static void begin_line(const mlr_progress *p, mlr_json *j, double t, uint64_t do
 {
     pace r = pace_of(p, t, done, total);
     mlr_json_init(j, p->cli->err);
+    j->one_line = true;
     mlr_json_object(j, NULL);
     mlr_json_text(j, "schema", "mallorn.progress/1");
     mlr_json_text(j, "phase", p->phase);
