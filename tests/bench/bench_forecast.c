@@ -1,10 +1,11 @@
 /*
- * How right forecasts are: every lossless strategy at levels 3, 9 and 19 on pairs of models,
- * predicted from the default sample and then really encoded.
- *   bench_forecast [--glance|--default|--close] [--most BYTES] [--pair OLD NEW]...
- * Without pairs: those of PEERS.tsv under CORPUS (default ../shared/corpus), `unpacked/`
- * standing for CORPUS_MAIN. Models over --most are left out (default 8 MiB). STRATEGIES and
- * LEVELS name subsets ("neural,zstd", "3,9"); VERBOSE=1 prints every tensor. Tab-separated.
+ * How right forecasts are: every lossless strategy at levels 3, 9 and 19 on pairs of
+ * models, predicted from the default sample and then really encoded. bench_forecast
+ * [--glance|--default|--close] [--most BYTES] [--block BYTES]
+ *                  [--pair OLD NEW]... Without pairs: those of
+ * PEERS.tsv under CORPUS (default ../shared/corpus), `unpacked/` standing for CORPUS_MAIN.
+ * Models over --most are left out (default 8 MiB). STRATEGIES and LEVELS name subsets
+ * ("neural,zstd", "3,9"); VERBOSE=1 prints every tensor. Tab-separated.
  */
 #include <math.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ typedef struct bench {
     mlr_inflater inflater;
     mlr_effort effort;
     uint64_t most;
+    uint32_t block; /* 0: the device's */
     bool verbose;
     unsigned ids[MOST_STRATEGIES], id_count;
     int levels[3], level_count;
@@ -81,8 +83,9 @@ static void die(const mlr_err *err, const char *what)
 static void plan_with(bench *b, int strategy, int level)
 {
     mlr_err err = {0};
-    mlr_plan_options o = {
-        .choice = {.strategy = (int16_t)strategy, .level = (uint8_t)level}};
+    mlr_plan_options o = {.choice = {.strategy = (int16_t)strategy,
+                                     .level = (uint8_t)level,
+                                     .block_bytes = b->block}};
     if (mlr_plan_make(&b->plan, &b->matching, &o, &b->pool, &err) != MLR_OK) {
         die(&err, "plan");
     }
@@ -141,10 +144,11 @@ static void add(tally *sum, const tally *t)
 
 static void print_tally(const char *pair, const char *strategy, int level, const tally *t)
 {
-    printf("%s\t%s\t%d\t%.0f\t%.0f\t%+.2f\t%.2f\t%u/%u\t%u/%u\t%.2f\t%.2f\n", pair, strategy,
-           level, t->predicted, t->real, t->real > 0 ? 100 * (t->predicted / t->real - 1) : 0,
-           100 * t->worst, t->large_near, t->large, t->within_error, t->tensors,
-           t->forecast_s, t->encode_s);
+    printf("%s\t%s\t%d\t%.0f\t%.0f\t%+.2f\t%.2f\t%u/%u\t%u/%u\t%.2f\t%.2f\n", pair,
+           strategy, level, t->predicted, t->real,
+           t->real > 0 ? 100 * (t->predicted / t->real - 1) : 0, 100 * t->worst,
+           t->large_near, t->large, t->within_error, t->tensors, t->forecast_s,
+           t->encode_s);
     fflush(stdout);
 }
 
@@ -184,7 +188,8 @@ static void run_one(bench *b, const char *name, unsigned s, unsigned l, double *
 }
 
 /* What choosing by forecast costs against choosing by the truth. */
-static void run_choices(bench *b, const char *name, const double *guess, const double *truth)
+static void run_choices(bench *b, const char *name, const double *guess,
+                        const double *truth)
 {
     size_t n = b->plan.record_count;
     double chosen = 0, best = 0;
@@ -199,7 +204,8 @@ static void run_choices(bench *b, const char *name, const double *guess, const d
     }
     b->chosen += chosen;
     b->best += best;
-    printf("%s\tchosen\t\t%.0f\t%.0f\t%+.3f\n", name, chosen, best, 100 * (chosen / best - 1));
+    printf("%s\tchosen\t\t%.0f\t%.0f\t%+.3f\n", name, chosen, best,
+           best > 0 ? 100 * (chosen / best - 1) : 0);
 }
 
 static bool begin_pair(bench *b, const char *old_path, const char *new_path)
@@ -234,7 +240,9 @@ static void run_levels(bench *b, const char *name)
     b->real = calloc(n + 1, sizeof *b->real);
     for (unsigned l = 0; l < (unsigned)b->level_count; l++) {
         for (size_t i = 0; i < cells; i++) {
-            guess[i] = truth[i] = INFINITY;
+            bool raw = i < n && !b->plan.records[i].copy; /* what is left of all choices */
+            guess[i] = truth[i] =
+                raw ? 32 + (double)b->plan.records[i].bytes.len : INFINITY;
         }
         for (unsigned s = 0; s < b->id_count; s++) {
             run_one(b, name, s, l, guess + s * n, truth + s * n);
@@ -350,6 +358,8 @@ int main(int argc, char **argv)
             b.effort = MLR_EFFORT_CLOSE;
         } else if (strcmp(argv[i], "--most") == 0 && i + 1 < argc) {
             b.most = strtoull(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--block") == 0 && i + 1 < argc) {
+            b.block = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--pair") == 0 && i + 2 < argc) {
             pairs = true;
             b.most = UINT64_MAX;
