@@ -6,11 +6,11 @@
 #include "apply/token.h"
 
 enum {
-    LIMIT = 255,    /* of updates that slow a slot down */
+    LIMIT = 1023,   /* of updates that slow a slot down */
     CONFIDENT = 60, /* updates that a prior stands for, at most */
     INHERITED = 4,  /* updates a slot begins with when it takes over another's chance */
     WEIGHT_ONE = 1 << 16,
-    LEARN_SHIFT = 14, /* of the weights */
+    LEARN_SHIFT = 16, /* of the weights */
     /* nodes */
     NODE_ZERO = 0,
     NODE_SIGN = 1,
@@ -84,12 +84,12 @@ static void begin_with_tables(mlr_nmix *m)
 void mlr_nmix_begin(mlr_nmix *m)
 {
     mlr_bit_reset(m->slot[0], sizeof m->slot / sizeof(uint32_t));
-    for (size_t i = 0; i < MLR_NMIX_NODES * MLR_NEURAL_CLASSES; i++) {
+    for (size_t i = 0; i < MLR_NMIX_NODES; i++) {
         for (size_t k = 0; k < MLR_NMIX_INPUTS; k++) {
-            m->weight[i][k] = WEIGHT_ONE * 3 / 10;
+            m->weight[i][k] = k == 0 ? WEIGHT_ONE * 3 / 10 : WEIGHT_ONE * 14 / 100;
         }
     }
-    for (uint32_t n = 0; n < 256; n++) {
+    for (uint32_t n = 0; n < 1024; n++) {
         m->rate[n] = (uint16_t)((1U << 17) / (2 * n + 3));
     }
     if (m->model->tables.narrow != NULL) {
@@ -120,7 +120,7 @@ static unsigned code(mlr_nmix *m, unsigned node, unsigned bit)
 {
     uint32_t *slot[MLR_NMIX_INPUTS];
     int32_t in[MLR_NMIX_INPUTS];
-    int32_t *weight = m->weight[node * MLR_NEURAL_CLASSES + m->class];
+    int32_t *weight = m->weight[node];
     int64_t sum = 0;
     for (unsigned k = 0; k < MLR_NMIX_INPUTS; k++) {
         slot[k] = &m->slot[k][m->context[k] * MLR_NMIX_NODES + node];
@@ -173,7 +173,6 @@ static void choose_contexts(mlr_nmix *m, const mlr_nmix_element *e)
     }
     uint32_t row = level_of(m->row);
     uint32_t column = level_of(m->column[e->column % MLR_NMIX_COLUMNS]);
-    m->class = class;
     m->context[0] = e->raw;
     m->context[1] = class * 16 + fine;
     m->context[2] = class * 8 + row + (edge >= 4 ? 128U : 0);

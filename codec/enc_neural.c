@@ -4,7 +4,7 @@
 #include "apply/token.h"
 #include "codec/bits_write.h"
 #include "codec/cost.h"
-#include "codec/lowrank.h"
+#include "codec/factors.h"
 #include "codec/neural_study.h"
 #include "codec/strategy.h"
 #include "codec/tokens.h"

@@ -179,7 +179,7 @@ static void draw_menu(const mlr_app *app, mlr_pane body)
     cols = body.cols - cols <= 8 ? body.cols : cols; /* slivers beside it only disturb */
     int rows = (int)m->list.count + 3;
     rows = rows > body.rows ? body.rows : rows;
-    rows = rows > 18 ? 18 : rows;
+    rows = rows > 20 ? 20 : rows;
     mlr_pane box =
         mlr_pane_part(body, (body.rows - rows) / 3, (body.cols - cols) / 2, rows, cols);
     box.grid->cursor_row = -1;

@@ -1,5 +1,6 @@
 #include "tui/rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "apply/base/checked.h"
@@ -117,6 +118,76 @@ static void add_row(mlr_ui_rows *r, const mlr_tensor *old_tensor,
     r->row[r->count++] = row;
 }
 
+static bool digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Runs of digits compare as numbers, so that layer 9 comes before layer 10. */
+static int compare_names(mlr_str a, mlr_str b)
+{
+    size_t i = 0;
+    size_t j = 0;
+    while (i < a.n && j < b.n) {
+        size_t from_a = i;
+        size_t from_b = j;
+        while (i < a.n && digit(a.p[i])) {
+            i++;
+        }
+        while (j < b.n && digit(b.p[j])) {
+            j++;
+        }
+        while (from_a < i && a.p[from_a] == '0') {
+            from_a++;
+        }
+        while (from_b < j && b.p[from_b] == '0') {
+            from_b++;
+        }
+        if (i - from_a != j - from_b) {
+            return i - from_a < j - from_b ? -1 : 1;
+        }
+        int c = memcmp(a.p + from_a, b.p + from_b, i - from_a);
+        if (c != 0) {
+            return c;
+        }
+        if (i == a.n || j == b.n) {
+            break;
+        }
+        if (a.p[i] != b.p[j]) {
+            return (unsigned char)a.p[i] < (unsigned char)b.p[j] ? -1 : 1;
+        }
+        i++;
+        j++;
+    }
+    return (i < a.n) - (j < b.n);
+}
+
+static int compare_ranked(const void *pa, const void *pb, void *ctx)
+{
+    const mlr_ui_row *rows = ctx;
+    uint32_t a = *(const uint32_t *)pa;
+    uint32_t b = *(const uint32_t *)pb;
+    int c = compare_names(rows[a].name, rows[b].name);
+    return c != 0 ? c : a < b ? -1 : a > b;
+}
+
+void mlr_rows_rank(mlr_ui_rows *r)
+{
+    size_t bytes = (r->count + 1) * sizeof(uint32_t);
+    uint32_t *order = mlr_take(r->alloc, bytes);
+    if (order == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        order[i] = (uint32_t)i;
+    }
+    qsort_r(order, r->count, sizeof *order, compare_ranked, r->row);
+    for (size_t i = 0; i < r->count; i++) {
+        r->row[order[i]].name_rank = (uint32_t)i;
+    }
+    mlr_give(r->alloc, order, bytes);
+}
+
 static void fill(mlr_ui_rows *r, const mlr_model *new_model, by_key *k)
 {
     for (size_t i = 0; i < new_model->tensor_count; i++) {
@@ -157,6 +228,7 @@ mlr_status mlr_rows_build(mlr_ui_rows *r, const mlr_model *old_model,
         *r = (mlr_ui_rows){0};
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the tensor table");
     }
+    mlr_rows_rank(r);
     return MLR_OK;
 }
 

@@ -73,6 +73,7 @@ typedef struct mlr_ui_row {
     const char *problem;    /* NULL: none */
     int16_t level;          /* -1: not decided */
     uint16_t rule;          /* number of the deciding rule, from 1 */
+    uint32_t name_rank;     /* place among all names, layers in numeric order */
     uint8_t kind, by;       /* mlr_row_kind, mlr_decider */
     bool lossy, marked;
 } mlr_ui_row;
@@ -94,6 +95,9 @@ mlr_status mlr_rows_build(mlr_ui_rows *r, const mlr_model *old_model,
                           const mlr_model *new_model, const mlr_allocator *alloc,
                           mlr_err *err);
 void mlr_rows_release(mlr_ui_rows *r); /* safe on zeroed rows */
+
+/* Ranks the names anew: after a row got another one. Ranks stay where memory is short. */
+void mlr_rows_rank(mlr_ui_rows *r);
 
 /* Call after facts were written into rows. */
 void mlr_rows_touch(mlr_ui_rows *r);

@@ -81,6 +81,8 @@ static item key_of(const mlr_ui_rows *rows, mlr_ui_sort sort, uint32_t i)
     switch (sort) {
     case MLR_SORT_KIND:
         return (item){r->kind, i, false};
+    case MLR_SORT_NAME:
+        return (item){r->name_rank, i, false};
     case MLR_SORT_SHAPE:
         return (item){t == NULL ? 0 : (double)t->elements, i, t == NULL};
     case MLR_SORT_SIZE:
@@ -112,50 +114,6 @@ static int compare_bytes(const char *a, size_t n, const char *b, size_t m)
     return c != 0 ? c : n < m ? -1 : n > m;
 }
 
-static bool digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Runs of digits compare as numbers, so that layer 9 comes before layer 10. */
-static int compare_names(mlr_str a, mlr_str b)
-{
-    size_t i = 0;
-    size_t j = 0;
-    while (i < a.n && j < b.n) {
-        size_t from_a = i;
-        size_t from_b = j;
-        while (i < a.n && digit(a.p[i])) {
-            i++;
-        }
-        while (j < b.n && digit(b.p[j])) {
-            j++;
-        }
-        while (from_a < i && a.p[from_a] == '0') {
-            from_a++;
-        }
-        while (from_b < j && b.p[from_b] == '0') {
-            from_b++;
-        }
-        if (i - from_a != j - from_b) {
-            return i - from_a < j - from_b ? -1 : 1;
-        }
-        int c = memcmp(a.p + from_a, b.p + from_b, i - from_a);
-        if (c != 0) {
-            return c;
-        }
-        if (i == a.n || j == b.n) {
-            break;
-        }
-        if (a.p[i] != b.p[j]) {
-            return (unsigned char)a.p[i] < (unsigned char)b.p[j] ? -1 : 1;
-        }
-        i++;
-        j++;
-    }
-    return (i < a.n) - (j < b.n);
-}
-
 static int compare_texts(const char *a, const char *b)
 {
     return compare_bytes(a == NULL ? "" : a, a == NULL ? 0 : strlen(a), b == NULL ? "" : b,
@@ -165,8 +123,6 @@ static int compare_texts(const char *a, const char *b)
 static int compare_rows(const order *o, const mlr_ui_row *a, const mlr_ui_row *b)
 {
     switch (o->sort) {
-    case MLR_SORT_NAME:
-        return compare_names(a->name, b->name);
     case MLR_SORT_DTYPE:
         return compare_texts(a->dtype->name, b->dtype->name);
     case MLR_SORT_STRATEGY:

@@ -18,6 +18,7 @@ typedef struct tensors {
     char filter[MLR_PROMPT_BYTES];
     size_t search_from; /* where the cursor stood when the search began */
     int64_t anchor;     /* entry where a range of marks began */
+    uint64_t made_ms;   /* when the view was made last */
     bool follow;        /* the cursor stays on its row when the order changes */
 } tensors;
 
@@ -61,6 +62,15 @@ static mlr_ui_row *row_at(mlr_app *app, const tensors *t)
     return &app->session.rows.row[t->view.entry[t->table.cursor]];
 }
 
+/* While facts stream in, cells follow at once but the order only four times a second: a
+   table that jumps cannot be read, and sorting 100,000 rows takes a frame. */
+static bool waits(mlr_app *app, const tensors *t)
+{
+    enum { STEADY_MS = 250 };
+    return mlr_job_state_of(&app->job) == MLR_JOB_RUNNING &&
+           app->now_ms - t->made_ms < STEADY_MS;
+}
+
 /* Remakes the view and keeps the cursor on its row, wherever that goes. */
 static void refresh(mlr_app *app, tensors *t)
 {
@@ -68,9 +78,10 @@ static void refresh(mlr_app *app, tensors *t)
     uint32_t entry = t->table.cursor < t->view.count ? t->view.entry[t->table.cursor] : 0;
     bool keep = t->view.count > 0 && !mlr_entry_is_group(entry);
     bool same = !t->view.stale && t->view.generation == app->session.rows.generation;
-    if (same) {
+    if (same || (!t->view.stale && waits(app, t))) {
         return;
     }
+    t->made_ms = app->now_ms;
     if (mlr_rows_view_make(&t->view, &app->session.rows, &err) != MLR_OK) {
         mlr_app_say_err(app, &err);
         return;

@@ -145,6 +145,7 @@ static const mlr_tensor *tensor_at(const mlr_model *m, uint32_t i)
 static void apply_matched(const mlr_survey *s, mlr_ui_rows *rows, const matched_note *n)
 {
     size_t keep = n->count < rows->count ? n->count : rows->count;
+    bool renamed = false;
     for (size_t i = 0; i < keep; i++) {
         const mlr_pairing *p = &n->pairs[i];
         mlr_ui_row *r = &rows->row[i];
@@ -153,6 +154,7 @@ static void apply_matched(const mlr_survey *s, mlr_ui_rows *rows, const matched_
             r->name = old_tensor->key.n > 0 ? old_tensor->key : old_tensor->name;
             r->dtype = old_tensor->dtype;
             mlr_rows_mark(rows, i, false);
+            renamed = true;
         }
         r->old_tensor = old_tensor;
         r->kind = (uint8_t)kind_of(p);
@@ -166,6 +168,9 @@ static void apply_matched(const mlr_survey *s, mlr_ui_rows *rows, const matched_
         mlr_rows_mark(rows, i, false);
     }
     rows->count = keep;
+    if (renamed) {
+        mlr_rows_rank(rows);
+    }
 }
 
 static void apply_measured(mlr_ui_rows *rows, const measured_note *n)

@@ -287,7 +287,12 @@ static void put_number(const slot *s, const mlr_ui_row *r, const char *fmt,
         put_unknown(s);
         return;
     }
-    snprintf(text, sizeof text, fmt[0] == '5' ? "%.5f" : "%.2f", f->value);
+    bool five = fmt[0] == '5';
+    if (five && f->value < 1 && f->value >= 0.999995) {
+        snprintf(text, sizeof text, ">.99999"); /* close to equal is not equal */
+    } else {
+        snprintf(text, sizeof text, five ? "%.5f" : "%.2f", f->value);
+    }
     put_slot(s, f->state == MLR_FACT_ESTIMATED ? MLR_ROLE_ESTIMATE : quiet(r), text);
 }
 
@@ -482,6 +487,9 @@ static void put_sizes(const mlr_totals *t, mlr_pane v, int row, int end, int fro
     char in[16];
     char out[16];
     char text[96];
+    if (t->rows == 0) {
+        return;
+    }
     mlr_fmt_bytes(in, sizeof in, t->bytes);
     if (t->out.state == MLR_FACT_UNKNOWN) {
         snprintf(text, sizeof text, "%s", in);

@@ -54,7 +54,7 @@ start
 for size in "140 45" "10 3" "20 5" "40 12" "200 60" "1 1" "80 24"; do
     tm resize-window -t t -x "${size% *}" -y "${size#* }"
 done
-await "Enter open"
+await "Space mark"
 tm send-keys -t t C-z
 expect_state "0 0 1"
 tm send-keys -t t fg Enter

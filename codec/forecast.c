@@ -1,4 +1,4 @@
-#include "codec/predict.h"
+#include "codec/forecast.h"
 
 #include <math.h>
 

@@ -2,8 +2,8 @@
  * What a choice would cost, for every tensor of a plan: size with its error, speed, memory
  * of the applier. The same trials that `auto` rests on, at the effort the caller wants.
  */
-#ifndef MLR_CODEC_PREDICT_H
-#define MLR_CODEC_PREDICT_H
+#ifndef MLR_CODEC_FORECAST_H
+#define MLR_CODEC_FORECAST_H
 
 #include "codec/trial.h"
 
