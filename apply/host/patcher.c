@@ -125,6 +125,7 @@ static mlr_status read_all(mlr_patcher *p, uint8_t *to, size_t n, uint64_t at, m
             return err->status;
         }
         if (got == 0) {
+            mlr_err_in(err, MLR_IN_PATCH, p->patch.path);
             return mlr_fail(err, MLR_E_TRUNCATED, at + done, "patch header");
         }
         done += got;
