@@ -625,6 +625,15 @@ static void end_part(mlr_patcher *p, const mlr_err *why)
     mlr_resume_leave(&p->part);
 }
 
+void mlr_patcher_abandon(mlr_patcher *p)
+{
+    if (p->out == OUT_FILE) {
+        mlr_out_abandon(&p->out_file);
+    } else if (p->out == OUT_DIR) {
+        mlr_out_dir_abandon(&p->out_dir);
+    }
+}
+
 void mlr_patcher_close(mlr_patcher *p, const mlr_err *why)
 {
     if (p == NULL) {

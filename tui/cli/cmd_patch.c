@@ -181,6 +181,11 @@ static void report(mlr_cli *cli, const patch_values *v, const mlr_patcher *p,
             mlr_cli_off(cli, MLR_STYLE_GOOD));
 }
 
+static void abandon(void *ctx)
+{
+    mlr_patcher_abandon(ctx);
+}
+
 static mlr_status apply(mlr_cli *cli, const mlr_args *args, mlr_err *err)
 {
     const patch_values *v = args->values;
@@ -212,9 +217,12 @@ static mlr_status apply(mlr_cli *cli, const mlr_args *args, mlr_err *err)
     if (mlr_patcher_open(&p, &wish, err) == MLR_OK) {
         tell_resumed(cli, v, p);
     }
+    cli->abandon_ctx = p;
+    cli->abandon = abandon;
     if (err->status == MLR_OK && step_through(p, &progress, err) == MLR_OK) {
         mlr_patcher_publish(p, err);
     }
+    cli->abandon = NULL;
     mlr_progress_end(&progress, err->status == MLR_OK);
     if (err->status == MLR_OK) {
         report(cli, v, p, now() - start);
