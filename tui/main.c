@@ -14,7 +14,7 @@
 
 static volatile sig_atomic_t caught; /* the signal that asks this run to stop */
 
-static mlr_cli *volatile running;    /* what there is to clean up after */
+static mlr_cli *volatile running; /* what there is to clean up after */
 
 /*
  * Slow decoders work for a while without looking up. So the run gets a moment to stop by

@@ -314,7 +314,8 @@ static mlr_status sync_inside(mlr_out_dir *o, mlr_err *err)
     return sync_dir(o, o->dir) ? MLR_OK : fail(o, "output that can be made durable", err);
 }
 
-/* A directory that others see cannot be left half removed for a passing fault: once more. */
+/* A directory that others see cannot be left half removed for a passing fault: once more.
+ */
 static void remove_one(const mlr_out_dir *o, int dir, const char *name, int flags)
 {
     if (mlr_sys_remove(o->sys, dir, name, flags) < 0 && errno != ENOENT &&
