@@ -410,6 +410,14 @@ mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
     return err->status;
 }
 
+void mlr_out_dir_abandon(mlr_out_dir *o)
+{
+    if (o->sys != NULL && o->temp[0] != '\0') {
+        remove_made(o, o->dir);
+        remove_one(o, o->parent, o->temp, AT_REMOVEDIR);
+    }
+}
+
 void mlr_out_dir_discard(mlr_out_dir *o)
 {
     if (o == NULL || o->sys == NULL) {
