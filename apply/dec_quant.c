@@ -13,7 +13,7 @@ static mlr_status need(const mlr_record *r, mlr_decoder_need *n, mlr_err *err)
     mlr_quant_head h;
     mlr_status s = mlr_quant_head_read(r, &h, err);
     if (s == MLR_OK) {
-        n->work_bytes = mlr_quant_work_bytes(h.shape);
+        n->work_bytes = mlr_quant_work_bytes(h.shape, h.form);
         s = mlr_quant_state_bytes(&h, &n->state_bytes, err);
     }
     return s;
@@ -115,6 +115,59 @@ static mlr_status decode_tokens(const job *j, mlr_cursor *c)
     return streams_ended(j, &s) ? MLR_OK : bad(c->err, "quant tokens used up exactly");
 }
 
+/* --- mixing ----------------------------------------------------------------------------
+ */
+
+static unsigned read_bit(void *ctx, uint32_t p16, unsigned bit)
+{
+    (void)bit;
+    return mlr_bits_raw(ctx, p16);
+}
+
+static void add_residuals(const mlr_quant_chunk *c, const mlr_number *t, const uint16_t *z,
+                          size_t n, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t turn = 0 - (uint64_t)(c->context[i] >> 7);
+        uint64_t d = (mlr_unzigzag(z[i]) ^ turn) - turn;
+        uint64_t at = mlr_number_load(c->expected + i * t->bytes, t->bytes) + d;
+        mlr_number_store(out + i * t->bytes, t->bytes, mlr_from_ordered(t, at & t->mask));
+    }
+}
+
+static mlr_status decode_bits(const job *j, mlr_cursor *c)
+{
+    const mlr_quant_model *q = j->q;
+    if ((q->form & MLR_QUANT_MIXED) == 0) {
+        return bad(c->err, "quant block of mixed bits");
+    }
+    mlr_bits bits;
+    size_t size = mlr_cur_left(c);
+    mlr_bits_begin(&bits, mlr_cur_take(c, size, "quant bits"), size);
+    mlr_quant_coder coder = {.code = read_bit, .ctx = &bits};
+    mlr_quant_mix_reset(j->work->mix);
+    size_t step = mlr_quant_chunk_blocks(q->shape);
+    for (size_t at = 0; at < j->blocks; at += step) {
+        mlr_quant_chunk k = chunk_at(j, at);
+        for (unsigned kind = 0; kind < MLR_QUANT_KINDS; kind++) {
+            k.map = q->map[kind];
+            mlr_quant_predict(&k, kind);
+            mlr_quant_mixing m = {.model = j->work->mix,
+                                  .chunk = &k,
+                                  .kind = kind,
+                                  .row = j->b->record->row,
+                                  .coder = &coder,
+                                  .z = j->work->z};
+            mlr_quant_mix_code(&m);
+            add_residuals(&k, &q->number[kind], m.z,
+                          mlr_quant_numbers(k.shape, kind, k.blocks),
+                          mlr_quant_numbers_at(&j->work->now, kind));
+        }
+        mlr_quant_pack(q->shape, &j->work->now, k.blocks, j->b->out + at * j->block_bytes);
+    }
+    return mlr_bits_ok(&bits) ? MLR_OK : bad(c->err, "quant bits inside their block");
+}
+
 static mlr_status dispatch(const job *j, mlr_cursor *c)
 {
     unsigned kind = mlr_cur_u8(c, "quant block kind");
@@ -125,6 +178,9 @@ static mlr_status dispatch(const job *j, mlr_cursor *c)
     size_t bytes = j->blocks * j->block_bytes;
     if (kind == MLR_QUANT_TOKENS) {
         return decode_tokens(j, c);
+    }
+    if (kind == MLR_QUANT_BITS) {
+        return decode_bits(j, c);
     }
     if (kind == MLR_QUANT_EXACT && left == 0) {
         memcpy(j->b->out, j->b->old, bytes);
@@ -145,7 +201,7 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
              .q = q,
              .kernels =
                  b->kernels->neural != NULL ? b->kernels->neural : &mlr_neural_scalar,
-             .work = mlr_quant_work_begin(q->shape, b->work),
+             .work = mlr_quant_work_begin(q->shape, q->form, b->work),
              .block_bytes = b->record->dtype->block_bytes};
     j.blocks = b->out_bytes / j.block_bytes;
     size_t rest = b->out_bytes % j.block_bytes;

@@ -137,19 +137,18 @@ void mlr_quant_model_shape(mlr_quant_model *q, const mlr_quant_head *h)
 
 static bool read_ratios(const mlr_quant_head *h, int32_t *ratio)
 {
-    enum { ROOM = 65 + 130, MOST = 1 << 22 };
-    mlr_bit model[ROOM];
+    enum { MOST = 1 << 22 };
+    mlr_bit model[MLR_QUANT_RATIO_ROOM];
     mlr_bits d;
-    mlr_bit_reset(model, ROOM);
+    mlr_bit_reset(model, MLR_QUANT_RATIO_ROOM);
     mlr_bits_begin(&d, h->ratios, h->ratio_bytes);
     unsigned down = MLR_QUANT_POINT - h->fine;
-    int64_t at = (int64_t)1 << h->fine;
     for (uint64_t i = 0; i < h->channels; i++) {
         uint64_t z = mlr_bits_number(&d, model, 1);
         if (z > MOST || !mlr_bits_ok(&d)) {
             return false;
         }
-        at += (int64_t)mlr_unzigzag(z);
+        int64_t at = ((int64_t)1 << h->fine) + (int64_t)mlr_unzigzag(z);
         if (at > MOST >> down || at < -(MOST >> down)) {
             return false;
         }
@@ -211,22 +210,37 @@ static size_t chunk_codes(const mlr_quant_shape *s)
     return mlr_quant_chunk_blocks(s) * mlr_quant_items(s);
 }
 
-size_t mlr_quant_work_bytes(const mlr_quant_shape *s)
+/* Groups of a chunk have at most 1,024 numbers: fewer than any chunk's codes. */
+static size_t step_of(const mlr_quant_shape *s)
 {
-    /* sets of 16 groups are at most 1,024 numbers: fewer than any chunk's codes */
-    return align64(sizeof(mlr_quant_work)) + 5 * align64(chunk_codes(s) + 64);
+    return align64(chunk_codes(s) + 64);
 }
 
-mlr_quant_work *mlr_quant_work_begin(const mlr_quant_shape *s, void *memory)
+size_t mlr_quant_work_bytes(const mlr_quant_shape *s, unsigned form)
+{
+    size_t mixing = align64(sizeof(mlr_quant_mix)) + 3 * step_of(s);
+    return align64(sizeof(mlr_quant_work)) + 5 * step_of(s) +
+           ((form & MLR_QUANT_MIXED) != 0 ? mixing : 0);
+}
+
+mlr_quant_work *mlr_quant_work_begin(const mlr_quant_shape *s, unsigned form, void *memory)
 {
     mlr_quant_work *w = memory;
-    size_t step = align64(chunk_codes(s) + 64);
+    size_t step = step_of(s);
     uint8_t *at = (uint8_t *)memory + align64(sizeof *w);
     w->old.code = at;
     w->now.code = at + step;
     w->expected = at + 2 * step;
     w->context = at + 3 * step;
     w->token = at + 4 * step;
+    w->detail = NULL;
+    w->z = NULL;
+    w->mix = NULL;
+    if ((form & MLR_QUANT_MIXED) != 0) {
+        w->detail = at + 5 * step;
+        w->z = (uint16_t *)(void *)(at + 6 * step);
+        w->mix = (mlr_quant_mix *)(void *)(at + 8 * step);
+    }
     return w;
 }
 
@@ -245,6 +259,7 @@ mlr_quant_chunk mlr_quant_chunk_of(const mlr_quant_model *q, mlr_quant_work *w, 
                              .top = q->top,
                              .expected = w->expected,
                              .context = w->context,
+                             .detail = w->detail,
                              .channels = &q->channels,
                              .first = at * mlr_quant_items(q->shape)};
 }

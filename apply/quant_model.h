@@ -7,6 +7,7 @@
 
 #include "apply/decoder.h"
 #include "apply/number.h"
+#include "apply/quant_mix.h"
 #include "apply/quant_predict.h"
 #include "apply/rans.h"
 
@@ -57,18 +58,21 @@ void mlr_quant_model_shape(mlr_quant_model *q, const mlr_quant_head *h);
 /* `state` holds what mlr_quant_state_bytes() said, aligned to 64. */
 mlr_status mlr_quant_prepare(void *state, const mlr_record *r, mlr_err *err);
 
-/* Ratios as stored: the first against 1, each other against the one before, in steps of
-   2^-fine. */
-enum { MLR_QUANT_FINE_MOST = MLR_QUANT_POINT };
+/* Ratios are stored as their distance from 1 in steps of 2^-fine. */
+enum { MLR_QUANT_FINE_MOST = MLR_QUANT_POINT, MLR_QUANT_RATIO_ROOM = 65 + 130 };
 
 /* Memory for one chunk. */
 typedef struct mlr_quant_work {
     mlr_quant_parts old, now;
     uint8_t *expected, *context, *token;
+    /* for mixing, else NULL */
+    uint8_t *detail;
+    uint16_t *z;
+    mlr_quant_mix *mix;
 } mlr_quant_work;
 
-size_t mlr_quant_work_bytes(const mlr_quant_shape *s);
-mlr_quant_work *mlr_quant_work_begin(const mlr_quant_shape *s, void *memory);
+size_t mlr_quant_work_bytes(const mlr_quant_shape *s, unsigned form);
+mlr_quant_work *mlr_quant_work_begin(const mlr_quant_shape *s, unsigned form, void *memory);
 
 /* Lanes that a stream of n numbers is spread over. */
 static inline unsigned mlr_quant_lanes(size_t n)

@@ -184,6 +184,24 @@ static void uneven_run(const mlr_quant_shape *s, const mlr_requant *r, const uin
     }
 }
 
+/* How much a scale changed, in sixteen classes; 0: not at all. */
+static uint8_t change_class(const mlr_requant *r)
+{
+    uint64_t size = magnitude((int64_t)r->ratio - ONE) + magnitude(r->shift) / 8;
+    unsigned class = 1;
+    while (class < 15 && size >> (class + 3) != 0) {
+        class ++;
+    }
+    return (uint8_t)(size == 0 ? 0 : class);
+}
+
+static void tell_detail(const mlr_quant_chunk *c, size_t at, size_t n, uint8_t detail)
+{
+    if (c->detail != NULL) {
+        memset(c->detail + at, detail, n);
+    }
+}
+
 /* --- kinds -----------------------------------------------------------------------------
  */
 
@@ -235,6 +253,7 @@ static void predict_subs(const mlr_quant_chunk *c, unsigned which)
                              super_scale(s, c->now->super + super), &r.ratio)) {
             r.ratio = ONE;
         }
+        tell_detail(c, at, s->groups, change_class(&r));
         for (size_t g = at; g < at + s->groups; g++) {
             int32_t off = c->old->sub[g] - r.zero;
             unsigned size = (unsigned)(off < 0 ? -off : off);
@@ -310,6 +329,7 @@ static void predict_plain(const mlr_quant_chunk *c)
     for (size_t at = 0; at < n;) {
         size_t run = n - at < left ? n - at : (size_t)left;
         r.ratio = k->ratio[channel];
+        tell_detail(c, at, run, (uint8_t)channel);
         mlr_requant_run(&r, c->old->code + at, run, c->expected + at, c->context + at);
         at += run;
         channel = channel + 1 < k->count ? channel + 1 : 0;
@@ -326,6 +346,7 @@ static void predict_codes(const mlr_quant_chunk *c)
     for (size_t b = 0; b < c->blocks; b++) {
         for (size_t g = 0; g < s->groups; g++, at += n) {
             map_group(c, b, g, &r);
+            tell_detail(c, at, n, change_class(&r));
             if (s->value != NULL) {
                 uneven_run(s, &r, c->old->code + at, n, c->expected + at, c->context + at);
             } else {

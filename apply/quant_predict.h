@@ -41,6 +41,7 @@ typedef struct mlr_quant_chunk {
     const uint8_t *map; /* raw contexts of the kind to tables, all below 64 */
     uint8_t *expected;  /* out: ordered numbers, as wide as the kind's */
     uint8_t *context;   /* out: table, with MLR_QUANT_FLIP */
+    uint8_t *detail;    /* out, or NULL: class of the change of scale, or the channel */
     const mlr_quant_channels *channels; /* of shapes without scales */
     uint64_t first; /* element of the record that the chunk begins with */
 } mlr_quant_chunk;

@@ -7,6 +7,7 @@
 #include "codec/strategy.h"
 
 enum { TABLES_WIDE = 32, TABLES_NARROW = 6, QUICK_BYTES = 4 << 20 };
+enum { MAX_LEVEL = 20, MIX_BLOCKS = 1 << 16, MIX_PLAIN = 1 << 20 };
 
 static mlr_status no_memory(mlr_err *err)
 {
@@ -16,17 +17,34 @@ static mlr_status no_memory(mlr_err *err)
 static bool suits(const mlr_record *r)
 {
     return r->old_bytes > 0 && r->dtype == r->old_dtype && r->old_bytes >= r->new_bytes &&
-           mlr_quant_shape_of(r->dtype) != NULL && mlr_quant_shape_of(r->dtype)->supers > 0;
+           mlr_quant_shape_of(r->dtype) != NULL;
 }
 
 /* --- study --------------------------------------------------------------------------- */
 
-static void write_head(const mlr_quant_plan *p, mlr_buf *out)
+static mlr_status write_head(const mlr_encoding *e, const mlr_view *v, mlr_quant_plan *p,
+                             mlr_buf *out, mlr_err *err)
 {
     mlr_buf_u8(out, p->model.form);
-    if (p->model.shape->supers > 0) {
-        mlr_buf_varint(out, (uint64_t)(p->model.top + MLR_QUANT_TOP_BIAS));
+    if (p->model.shape->supers == 0) {
+        return mlr_quant_write_channels(e, v, p, out, err);
     }
+    mlr_buf_varint(out, (uint64_t)(p->model.top + MLR_QUANT_TOP_BIAS));
+    return MLR_OK;
+}
+
+/*
+ * Mixing learns as it goes: best where tables would weigh much, and where changes come in
+ * rows and columns. It is slow.
+ */
+static bool should_mix(const mlr_encoding *e, const mlr_record *r, const mlr_quant_shape *s)
+{
+    uint64_t codes = r->new_bytes / r->dtype->block_bytes * mlr_quant_items(s);
+    bool fits = e->max_work == 0 || e->max_work >= mlr_quant_work_bytes(s, MLR_QUANT_MIXED);
+    uint64_t most = e->level >= MAX_LEVEL ? UINT64_MAX
+                    : s->supers > 0       ? MIX_BLOCKS
+                                          : MIX_PLAIN;
+    return fits && codes <= most;
 }
 
 static mlr_status write_kind(const mlr_encoding *e, mlr_quant_plan *p, unsigned kind,
@@ -96,20 +114,26 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_quant
     if (e->max_state != 0 && e->max_state < ((size_t)TABLES_WIDE << 15)) {
         h.form |= MLR_QUANT_NARROW;
     }
+    if (should_mix(e, r, h.shape)) {
+        h.form = MLR_QUANT_MIXED;
+    }
     mlr_quant_model_shape(&p->model, &h);
     mlr_status status = mlr_quant_find_top(e, v, &p->model, err);
+    if (status == MLR_OK) {
+        status = write_head(e, v, p, model, err);
+    }
+    if (status != MLR_OK || h.form == MLR_QUANT_MIXED) {
+        return status;
+    }
     bool sample = e->quick && r->new_bytes > QUICK_BYTES;
     unsigned stride = sample ? (unsigned)(r->new_bytes / (QUICK_BYTES / 2)) : 1;
-    if (status == MLR_OK) {
-        status = mlr_quant_count(e, v, &p->model, stride, s, err);
-    }
+    status = mlr_quant_count(e, v, &p->model, stride, s, err);
     if (status != MLR_OK) {
         return status;
     }
     for (unsigned k = 0; k < MLR_QUANT_KINDS && sample; k++) {
         allow_all(&s->counts[k]);
     }
-    write_head(p, model);
     return write_tables(e, h.shape, s, p, model, err);
 }
 
@@ -165,7 +189,7 @@ typedef struct scratch {
 static bool take_scratch(const mlr_encoding *e, const mlr_quant_model *q,
                          const mlr_enc_block *b, size_t blocks, scratch *m)
 {
-    size_t work = (mlr_quant_work_bytes(q->shape) + 63) & ~(size_t)63;
+    size_t work = (mlr_quant_work_bytes(q->shape, q->form) + 63) & ~(size_t)63;
     size_t all = 0;
     size_t most = 0;
     size_t raw = 64;
@@ -182,7 +206,7 @@ static bool take_scratch(const mlr_encoding *e, const mlr_quant_model *q,
     }
     uint8_t *at = m->base + (64 - (uintptr_t)m->base % 64) % 64;
     m->tokens = (mlr_quant_tokens){.model = q,
-                                   .work = mlr_quant_work_begin(q->shape, at),
+                                   .work = mlr_quant_work_begin(q->shape, q->form, at),
                                    .new_bytes = b->new_bytes,
                                    .old = b->old,
                                    .first = b->first / b->record->dtype->block_bytes,
@@ -197,20 +221,6 @@ static bool take_scratch(const mlr_encoding *e, const mlr_quant_model *q,
     }
     m->numbers = all;
     m->raw = at;
-    return true;
-}
-
-static bool all_expected(const scratch *m)
-{
-    const mlr_quant_shape *s = m->tokens.model->shape;
-    for (unsigned k = 0; k < MLR_QUANT_KINDS; k++) {
-        size_t n = mlr_quant_numbers(s, k, m->tokens.blocks);
-        for (size_t i = 0; i < n; i++) {
-            if (m->tokens.token[k][i] != 0) {
-                return false;
-            }
-        }
-    }
     return true;
 }
 
@@ -265,29 +275,31 @@ static bool put_tokens(const mlr_quant_plan *p, const mlr_encoding *e, scratch *
     return ok;
 }
 
-static void put_stored(const mlr_enc_block *b, size_t bytes, mlr_buf *out)
+/* Leaves nothing where the tables lack a token. */
+static void put_body(const mlr_encoding *e, const mlr_enc_block *b, scratch *m,
+                     mlr_buf *out)
 {
-    mlr_buf_u8(out, MLR_QUANT_STORED);
-    mlr_buf_add(out, b->new_bytes, bytes);
-}
-
-static void put_body(const mlr_encoding *e, const mlr_enc_block *b, size_t bytes,
-                     scratch *m, mlr_buf *out)
-{
-    const mlr_quant_plan *p = b->state;
     size_t start = out->size;
     mlr_rawbits_out raw = {.at = m->raw};
     m->tokens.raw = &raw;
     mlr_quant_tokenise(&m->tokens);
-    if (p->model.shape->supers > 0 && all_expected(m)) {
-        mlr_buf_u8(out, MLR_QUANT_EXACT);
-        return;
-    }
     size_t raw_bytes = (size_t)(raw.at - m->raw) + (raw.count > 0);
-    if (!put_tokens(p, e, m, raw_bytes, out) || out->size - start > bytes + 1) {
+    if (!put_tokens(b->state, e, m, raw_bytes, out)) {
         out->size = start;
-        put_stored(b, bytes, out);
     }
+}
+
+static mlr_status encode_tables(const mlr_encoding *e, const mlr_enc_block *b,
+                                size_t blocks, mlr_buf *payload, mlr_err *err)
+{
+    const mlr_quant_plan *p = b->state;
+    scratch m;
+    if (!take_scratch(e, &p->model, b, blocks, &m)) {
+        return no_memory(err);
+    }
+    put_body(e, b, &m, payload);
+    mlr_give(e->alloc, m.base, m.bytes);
+    return MLR_OK;
 }
 
 static mlr_status encode(const mlr_encoding *e, const mlr_enc_block *b, mlr_buf *payload,
@@ -295,14 +307,25 @@ static mlr_status encode(const mlr_encoding *e, const mlr_enc_block *b, mlr_buf 
 {
     const mlr_quant_plan *p = b->state;
     size_t wide = b->record->dtype->block_bytes;
-    size_t blocks = b->new_n / wide;
-    scratch m;
-    if (!take_scratch(e, &p->model, b, blocks, &m)) {
-        return no_memory(err);
+    size_t bytes = b->new_n / wide * wide;
+    size_t start = payload->size;
+    mlr_status s = MLR_OK;
+    if (memcmp(b->new_bytes, b->old, bytes) == 0) {
+        mlr_buf_u8(payload, MLR_QUANT_EXACT);
+    } else if ((p->model.form & MLR_QUANT_MIXED) != 0) {
+        s = mlr_quant_mix_block(e, p, b, payload, err);
+    } else {
+        s = encode_tables(e, b, b->new_n / wide, payload, err);
     }
-    put_body(e, b, blocks * wide, &m, payload);
-    mlr_give(e->alloc, m.base, m.bytes);
-    mlr_buf_add(payload, b->new_bytes + blocks * wide, b->new_n - blocks * wide);
+    if (s != MLR_OK) {
+        return s;
+    }
+    if (payload->size == start || payload->size - start > bytes + 1) {
+        payload->size = start;
+        mlr_buf_u8(payload, MLR_QUANT_STORED);
+        mlr_buf_add(payload, b->new_bytes, bytes);
+    }
+    mlr_buf_add(payload, b->new_bytes + bytes, b->new_n - bytes);
     return payload->failed ? no_memory(err) : MLR_OK;
 }
 

@@ -64,7 +64,7 @@ typedef struct slab {
 
 static bool take_slab(const mlr_encoding *e, const mlr_quant_model *q, slab *s)
 {
-    size_t work = (mlr_quant_work_bytes(q->shape) + 63) & ~(size_t)63;
+    size_t work = (mlr_quant_work_bytes(q->shape, q->form) + 63) & ~(size_t)63;
     *s = (slab){.wide = mlr_dtype_get(q->shape->dtype)->block_bytes,
                 .most = SLAB_CHUNKS * mlr_quant_chunk_blocks(q->shape)};
     size_t numbers = 0;
@@ -77,7 +77,8 @@ static bool take_slab(const mlr_encoding *e, const mlr_quant_model *q, slab *s)
         return false;
     }
     uint8_t *at = s->base + (64 - (uintptr_t)s->base % 64) % 64;
-    s->tokens = (mlr_quant_tokens){.model = q, .work = mlr_quant_work_begin(q->shape, at)};
+    s->tokens =
+        (mlr_quant_tokens){.model = q, .work = mlr_quant_work_begin(q->shape, q->form, at)};
     at += work;
     s->tokens.new_bytes = s->now = at;
     s->tokens.old = s->old = at + s->most * s->wide;

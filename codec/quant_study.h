@@ -13,7 +13,7 @@ typedef struct mlr_quant_plan {
     mlr_quant_model model;
     mlr_rans_symbol *symbols[MLR_QUANT_KINDS]; /* with a table each */
     size_t stride[MLR_QUANT_KINDS], symbol_bytes[MLR_QUANT_KINDS];
-    int32_t *ratio; /* of channels */
+    int32_t *ratio; /* of channels; the model's, taken from the allocator */
     size_t ratio_bytes;
 } mlr_quant_plan;
 
@@ -39,6 +39,15 @@ void mlr_quant_tokenise(const mlr_quant_tokens *t);
 /* Sets the scale of the first noise class from a sample of the record. */
 mlr_status mlr_quant_find_top(const mlr_encoding *e, const mlr_view *v, mlr_quant_model *q,
                               mlr_err *err);
+
+/* Sets the model's channels from what the formats know of scales, appends them to the model
+   bytes. */
+mlr_status mlr_quant_write_channels(const mlr_encoding *e, const mlr_view *v,
+                                    mlr_quant_plan *p, mlr_buf *out, mlr_err *err);
+
+/* The block's payload by mixing. */
+mlr_status mlr_quant_mix_block(const mlr_encoding *e, const mlr_quant_plan *p,
+                               const mlr_enc_block *b, mlr_buf *out, mlr_err *err);
 
 /* Counts the tokens of every `stride`-th slab of the record. */
 mlr_status mlr_quant_count(const mlr_encoding *e, const mlr_view *v,
