@@ -8,11 +8,13 @@
 enum {
     WEIGHT_ONE = 1 << 16,
     WEIGHT_FIRST = WEIGHT_ONE * 2 / 7,
-    LEARN_DOWN = 14,
+    LEARN_DOWN = 15, /* one more where scales are in the data: much of a kind */
     NODE_LIMIT = 250,
     NUMBER_LIMIT = 60,
     UNARY = 12, /* magnitudes above it are coded by their length */
-    BIAS = 256
+    BIAS = 256,
+    MEANS = 12,
+    SIZE_MOST = 31
 };
 
 /* Where the slots of each input begin. */
@@ -68,7 +70,7 @@ static unsigned mixed(mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
     bit = c->code(c->ctx, p, bit);
     int32_t miss = (bit != 0 ? 65535 : 0) - (int32_t)p;
     for (unsigned i = 0; i < MLR_QMIX_INPUTS; i++) {
-        int32_t step = (int32_t)((int64_t)m->input[i] * miss / (1 << LEARN_DOWN));
+        int32_t step = (int32_t)((int64_t)m->input[i] * miss / m->rate);
         int32_t v = w[i] + step;
         w[i] = v > 8 * WEIGHT_ONE    ? 8 * WEIGHT_ONE
                : v < -8 * WEIGHT_ONE ? -8 * WEIGHT_ONE
@@ -135,15 +137,15 @@ static unsigned least(uint32_t v, unsigned most)
     return v < most ? v : most;
 }
 
-/* Share of hits in eight classes; 0 where there were none. */
-static unsigned share(uint32_t hits, uint32_t seen)
+/* Mean size of residuals, in classes of half and double; 0 where all were 0. */
+static unsigned mean_class(uint32_t sum, uint32_t seen)
 {
-    if (hits == 0) {
+    if (sum == 0) {
         return seen < 8 ? 1 : 0;
     }
-    uint32_t part = hits * 64 / (seen + 2);
+    uint32_t mean = sum * 64 / (seen + 1);
     unsigned class = 2;
-    while (class < 7 && part >= (2U << (class - 2))) {
+    while (class < MEANS - 1 && mean >> (class - 1) != 0) {
         class ++;
     }
     return class;
@@ -167,8 +169,8 @@ static void choose_all(mlr_quant_mix *m, const spot *s)
     unsigned left = (s->column - 1) % MLR_QMIX_WIDE;
     unsigned right = (s->column + 1) % MLR_QMIX_WIDE;
     unsigned beside = least(p->column[left], 2) * 4 + least(p->column[right], 2);
-    unsigned in_row = share(p->row_hits, p->row_seen);
-    unsigned in_column = share(p->column_hits[s->column], p->column_seen[s->column]);
+    unsigned in_row = mean_class(p->row_sum, p->row_seen);
+    unsigned in_column = mean_class(p->column_sum[s->column], p->column_seen[s->column]);
     unsigned many = 0;
     for (unsigned i = 0; i < 8; i++) {
         many += (p->recent >> 2 * i & 3) != 0;
@@ -179,23 +181,23 @@ static void choose_all(mlr_quant_mix *m, const spot *s)
     choose(m, 3, s->column);
     choose(m, 4, (p->recent & 15) * 16 + many);
     choose(m, 5, (p->column[s->column] * 16U + beside) * 4 + quarter);
-    choose(m, 6, (in_row * 8 + in_column) * 8 + edge / 2 % 8);
+    choose(m, 6, (in_row * MEANS + in_column) * 4 + quarter);
 }
 
 static void note(mlr_quant_past *p, unsigned column, uint32_t z)
 {
-    unsigned size = least((z + 1) >> 1, 3);
-    unsigned hit = z != 0;
-    p->recent = p->recent << 2 | size;
+    unsigned size = least((z + 1) >> 1, SIZE_MOST);
+    unsigned small = least(size, 3);
+    p->recent = p->recent << 2 | small;
     p->row_seen++;
-    p->row_hits += hit;
-    p->column[column] = (uint8_t)size;
+    p->row_sum += size;
+    p->column[column] = (uint8_t)small;
     if (p->column_seen[column] == 255) {
         p->column_seen[column] = 127;
-        p->column_hits[column] /= 2;
+        p->column_sum[column] /= 2;
     }
     p->column_seen[column]++;
-    p->column_hits[column] = (uint16_t)(p->column_hits[column] + hit);
+    p->column_sum[column] = (uint16_t)(p->column_sum[column] + size);
 }
 
 /* Codes one number whose place is known. */
@@ -209,7 +211,7 @@ static void code_one(const mlr_quant_mixing *j, const spot *s, size_t i)
 
 static void begin_row(mlr_quant_past *p)
 {
-    p->row_seen = p->row_hits = 0;
+    p->row_seen = p->row_sum = 0;
 }
 
 /* --- kinds -----------------------------------------------------------------------------
@@ -267,6 +269,7 @@ static void code_codes(const mlr_quant_mixing *j, size_t n)
 void mlr_quant_mix_code(const mlr_quant_mixing *j)
 {
     size_t n = mlr_quant_numbers(j->chunk->shape, j->kind, j->chunk->blocks);
+    j->model->rate = 1 << (LEARN_DOWN + (j->chunk->shape->supers > 0));
     switch (j->kind) {
     case MLR_QUANT_SUPER:
         code_supers(j, n);

@@ -13,7 +13,7 @@ enum {
     MLR_QMIX_INPUTS = 8, /* the last one is constant */
     MLR_QMIX_NODES = 16, /* decisions on one number that are mixed */
     MLR_QMIX_WIDE = 1024,
-    MLR_QMIX_SLOTS = 128 + 256 + 512 + MLR_QMIX_WIDE + 256 + 256 + 512,
+    MLR_QMIX_SLOTS = 128 + 256 + 512 + MLR_QMIX_WIDE + 256 + 256 + 576,
     MLR_QMIX_NUMBER = 65 + (65 << 3)
 };
 
@@ -26,9 +26,9 @@ typedef struct mlr_quant_coder {
 
 /* What came before the number at hand: in its column, in its row, just now. */
 typedef struct mlr_quant_past {
-    uint16_t column_seen[MLR_QMIX_WIDE], column_hits[MLR_QMIX_WIDE];
+    uint16_t column_seen[MLR_QMIX_WIDE], column_sum[MLR_QMIX_WIDE];
     uint8_t column[MLR_QMIX_WIDE]; /* size of the last residual */
-    uint32_t row_seen, row_hits, recent;
+    uint32_t row_seen, row_sum, recent;
 } mlr_quant_past;
 
 typedef struct mlr_quant_mix {
@@ -41,6 +41,7 @@ typedef struct mlr_quant_mix {
     mlr_bit *at[MLR_QMIX_INPUTS - 1];
     int32_t input[MLR_QMIX_INPUTS];
     unsigned kind;
+    int32_t rate;
 } mlr_quant_mix;
 
 void mlr_quant_mix_reset(mlr_quant_mix *m);

@@ -7,7 +7,7 @@
 #include "codec/strategy.h"
 
 enum { TABLES_WIDE = 32, TABLES_NARROW = 6, QUICK_BYTES = 4 << 20 };
-enum { MAX_LEVEL = 20, MIX_BLOCKS = 1 << 16, MIX_PLAIN = 1 << 20 };
+enum { MAX_LEVEL = 20, MIX_BLOCKS = 1 << 17, MIX_PLAIN = 1 << 20 };
 
 static mlr_status no_memory(mlr_err *err)
 {
