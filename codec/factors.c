@@ -18,6 +18,9 @@ enum {
 };
 
 /* The difference of a matrix in units of the model's fixed point, and its precision. */
+/* What a factor takes, about. */
+#define FACTOR_BITS 6.5
+
 typedef struct matrix {
     size_t rows, columns;
     float *d;      /* rows x columns */
@@ -167,59 +170,6 @@ static double sketch(const float *d, size_t rows, size_t columns, float *y, floa
         sum += (double)z[i] * (double)z[i];
     }
     return sum;
-}
-
-/* --- does a search promise anything? ---------------------------------------------------
- */
-
-/* Divides every element by the error expected of it, so that all count alike. */
-static double whiten(float *d, const uint8_t *fine, size_t n, const float *power)
-{
-    double mean = 0;
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        mean += (double)d[i] * (double)d[i] / (double)n;
-    }
-    for (size_t i = 0; i < n; i++) {
-        double unit = fine[i] == FIELD_NONE ? 0 : (double)power[64 + fine[i]];
-        double scale = unit * unit / 12 + mean;
-        d[i] = scale > 0 ? (float)((double)d[i] / sqrt(scale)) : 0;
-        sum += (double)d[i] * (double)d[i];
-    }
-    return sum;
-}
-
-/* Whether few directions hold more of a sample than they would of noise. */
-static mlr_status promising(const search *s, bool *yes, mlr_err *err)
-{
-    size_t rows = s->m.rows < SAMPLE_ROWS ? s->m.rows : SAMPLE_ROWS;
-    size_t columns = s->m.columns < SAMPLE_COLUMNS ? s->m.columns : SAMPLE_COLUMNS;
-    size_t step = s->m.rows / rows;
-    size_t bytes = rows * columns * (sizeof(float) + 1) +
-                   (rows + columns) * MLR_SKETCH * sizeof(float);
-    float *d = mlr_take(s->e->alloc, bytes);
-    if (d == NULL) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
-                        "memory for studying a tensor");
-    }
-    float *y = d + rows * columns;
-    float *z = y + rows * MLR_SKETCH;
-    uint8_t *fine = (uint8_t *)(z + columns * MLR_SKETCH);
-    mlr_status status = MLR_OK;
-    for (size_t i = 0; i < rows && status == MLR_OK; i++) {
-        status = read_line(s, (uint64_t)i * step * s->shape->row, columns, d + i * columns,
-                           fine + i * columns, err);
-    }
-    if (status == MLR_OK) {
-        double all = whiten(d, fine, rows * columns, s->power);
-        double held = sketch(d, rows, columns, y, z, 2);
-        double edge = sqrt((double)rows) + sqrt((double)columns);
-        double noise = MLR_SKETCH * edge * edge / ((double)rows * (double)columns);
-        double share = all > 0 ? held / all : 0;
-        *yes = share > (noise < 0.7 ? noise : 0.7);
-    }
-    mlr_give(s->e->alloc, d, bytes);
-    return status;
 }
 
 /* --- least squares ---------------------------------------------------------------------
@@ -433,7 +383,8 @@ static void settle_noise(search *s, const sample *c)
     }
 }
 
-static unsigned choose_rank(const search *s, sample *c)
+/* `price` is what one more component takes, in bits. */
+static unsigned choose_rank(const search *s, sample *c, double price)
 {
     static const uint8_t ranks[] = {0, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32};
     unsigned best = 0;
@@ -442,8 +393,7 @@ static unsigned choose_rank(const search *s, sample *c)
     size_t small = s->m.rows < s->m.columns ? s->m.rows : s->m.columns;
     for (size_t i = 0; i < sizeof ranks && ranks[i] <= small / 2; i++) {
         sample_take_out(s, c, ranks[i]);
-        double bits = (double)sample_cost(s, c) / 65536 * scale +
-                      (double)(ranks[i] * (s->m.rows + s->m.columns)) * 6.5;
+        double bits = (double)sample_cost(s, c) / 65536 * scale + ranks[i] * price;
         if (i == 0 || bits < least) {
             least = bits;
             best = ranks[i];
@@ -454,14 +404,14 @@ static unsigned choose_rank(const search *s, sample *c)
     return best;
 }
 
-static mlr_status choose(search *s, unsigned *rank, mlr_err *err)
+static mlr_status choose(search *s, double price, unsigned *rank, mlr_err *err)
 {
     sample c;
     if (!sample_begin(s, &c)) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
                         "memory for studying a tensor");
     }
-    *rank = choose_rank(s, &c);
+    *rank = choose_rank(s, &c, price);
     sample_end(s, &c);
     return MLR_OK;
 }
@@ -650,6 +600,45 @@ static void components(search *s)
     }
 }
 
+/*
+ * Whether factors would pay, judged by a sample as if it were the matrix. A component is
+ * then charged its share of the whole matrix's factors and what it would seem to gain from
+ * noise.
+ */
+static mlr_status promising(const search *whole, bool *yes, mlr_err *err)
+{
+    search s = *whole;
+    s.m.rows = s.m.rows < SAMPLE_ROWS ? s.m.rows : SAMPLE_ROWS;
+    s.m.columns = s.m.columns < SAMPLE_COLUMNS ? s.m.columns : SAMPLE_COLUMNS;
+    size_t step = whole->m.rows / s.m.rows;
+    if (!take_memory(&s)) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
+    }
+    mlr_status status = MLR_OK;
+    for (size_t i = 0; i < s.m.rows && status == MLR_OK; i++) {
+        status = read_line(&s, (uint64_t)i * step * s.shape->row, s.m.columns,
+                           s.m.d + i * s.m.columns, s.m.fine + i * s.m.columns, err);
+    }
+    if (status == MLR_OK) {
+        double rows = (double)s.m.rows;
+        double columns = (double)s.m.columns;
+        double lines = (double)whole->m.rows + (double)whole->m.columns;
+        double all = (double)whole->m.rows * (double)whole->m.columns;
+        double edge = (sqrt(rows) + sqrt(columns)) * (sqrt(rows) + sqrt(columns));
+        double noise = -0.5 * rows * columns * log2(1 - 0.9 * edge / (rows * columns));
+        double price = lines * FACTOR_BITS * rows * columns / all + 0.7 * noise;
+        unsigned rank = 0;
+        (void)sketch(s.m.d, s.m.rows, s.m.columns, s.y, s.z, 2);
+        components(&s);
+        set_weights(&s, 0);
+        status = choose(&s, price, &rank, err);
+        *yes = rank > 0;
+    }
+    mlr_give(s.e->alloc, s.base, s.bytes);
+    return status;
+}
+
 static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
 {
     mlr_status status = read_matrix(s, err);
@@ -660,7 +649,7 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
     components(s);
     set_weights(s, 0);
     unsigned rank = 0;
-    status = choose(s, &rank, err);
+    status = choose(s, (double)(s->m.rows + s->m.columns) * FACTOR_BITS, &rank, err);
     if (status == MLR_OK && rank > 0) {
         status = weigh(s, rank, err);
     }
@@ -697,8 +686,11 @@ mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
     s.m.columns = (size_t)row;
     s.m.rows = (size_t)(elements / row + (elements % row != 0));
     fill_powers(&s);
-    bool yes = false;
-    mlr_status status = promising(&s, &yes, err);
+    bool yes = true;
+    mlr_status status = MLR_OK;
+    if (elements > 2 * SAMPLE_ROWS * SAMPLE_COLUMNS) {
+        status = promising(&s, &yes, err);
+    }
     if (status != MLR_OK || !yes) {
         return status;
     }
