@@ -28,7 +28,7 @@ coverage_flags := -O0 -g -fprofile-instr-generate -fcoverage-mapping
 ifneq ($(filter fuzz coverage,$(MODE)),)
 CC := clang
 endif
-CPPFLAGS += -I. -MMD -MP -D_GNU_SOURCE
+CPPFLAGS += -I. -MMD -MP -D_GNU_SOURCE -DMLR_TUI=$(TUI)
 CFLAGS   += -std=c11 -ffp-contract=off -fvisibility=hidden -pthread $(WARN) $($(MODE)_flags) $(WERROR)
 CFLAGS   += $(shell $(PKG) --cflags $(PKGS) 2>/dev/null)
 LDFLAGS  += -pthread
@@ -39,7 +39,7 @@ free_src := $(wildcard apply/base/*.c apply/*.c)
 lib_src  := $(free_src) $(wildcard apply/host/*.c formats/*.c analysis/*.c codec/*.c)
 ui_src   := $(wildcard tui/cli/*.c) $(if $(filter 1,$(TUI)),$(filter-out tui/main.c,$(wildcard tui/*.c)))
 help_src := $(wildcard tests/support/*.c)
-tests    := $(patsubst %.c,$(B)/%,$(wildcard tests/*/test_*.c))
+tests    := $(patsubst %.c,$(B)/%,$(filter-out $(if $(filter 1,$(TUI)),,tests/tui/%),$(wildcard tests/*/test_*.c)))
 benches  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 fuzzers  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 replays  := $(fuzzers:%=$(B)/tests/fuzz/replay_%)
@@ -76,6 +76,11 @@ $(B)/mallorn $(tests) $(benches) $(replays):
 ifneq ($(filter x86_64%,$(MACHINE)),)
 $(B)/%_avx2.o: ISA := -mavx2 -mbmi -mbmi2 -mlzcnt
 $(B)/%_shani.o: ISA := -msha -msse4.1 -mssse3
+endif
+# Loops over elements: worth a vectoriser that is allowed to version them.
+ifeq ($(MODE),release)
+$(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/dec_%.o \
+$(B)/codec/forward.o $(B)/codec/enc_%.o: ISA := -O3
 endif
 ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto

@@ -91,7 +91,7 @@ static void q2_k(const uint8_t *b, double *out)
     double d = half_at(b + 80), dmin = half_at(b + 82);
     for (unsigned i = 0; i < 256; i++) {
         unsigned scale = b[i / 16];
-        unsigned q = b[16 + 32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3u;
+        unsigned q = (unsigned)b[16 + 32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3u;
         out[i] = d * (scale & 15) * q - dmin * (scale >> 4);
     }
 }
@@ -103,8 +103,8 @@ static void q3_k(const uint8_t *b, double *out)
     for (unsigned i = 0; i < 256; i++) {
         unsigned k = i / 16;
         unsigned low = k < 8 ? s[k] & 15u : (unsigned)s[k - 8] >> 4;
-        unsigned scale = low | (s[8 + k % 4] >> (2 * (k / 4)) & 3u) << 4;
-        unsigned q = b[32 + 32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3u;
+        unsigned scale = low | ((unsigned)s[8 + k % 4] >> (2 * (k / 4)) & 3u) << 4;
+        unsigned q = (unsigned)b[32 + 32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3u;
         bool high = (b[i % 32] >> (i / 32) & 1) != 0;
         out[i] = d * ((int)scale - 32) * ((int)q - (high ? 0 : 4));
     }
@@ -130,7 +130,7 @@ static void q4_k(const uint8_t *b, double *out)
         scale_min(b + 4, k, &scale, &min);
         double step = d * scale, offset = dmin * min;
         for (unsigned l = 0; l < 32; l++) {
-            unsigned q = b[16 + 32 * (k / 2) + l] >> (4 * (k % 2)) & 15u;
+            unsigned q = (unsigned)b[16 + 32 * (k / 2) + l] >> (4 * (k % 2)) & 15u;
             out[32 * k + l] = step * q - offset;
         }
     }
@@ -144,7 +144,7 @@ static void q5_k(const uint8_t *b, double *out)
         scale_min(b + 4, k, &scale, &min);
         double step = d * scale, offset = dmin * min;
         for (unsigned l = 0; l < 32; l++) {
-            unsigned q = b[48 + 32 * (k / 2) + l] >> (4 * (k % 2)) & 15u;
+            unsigned q = (unsigned)b[48 + 32 * (k / 2) + l] >> (4 * (k % 2)) & 15u;
             q |= (b[16 + l] >> k & 1u) << 4;
             out[32 * k + l] = step * q - offset;
         }
@@ -156,7 +156,8 @@ static void q6_k(const uint8_t *b, double *out)
     double d = half_at(b + 208);
     for (unsigned i = 0; i < 256; i++) {
         unsigned half = i / 128, quarter = i / 32 % 4, l = i % 32;
-        unsigned low = b[64 * half + 32 * (quarter % 2) + l] >> (4 * (quarter / 2)) & 15u;
+        unsigned low =
+            (unsigned)b[64 * half + 32 * (quarter % 2) + l] >> (4 * (quarter / 2)) & 15u;
         unsigned high = b[128 + 32 * half + l] >> (2 * quarter) & 3u;
         out[i] = d * (int8_t)b[192 + i / 16] * ((int)(low | high << 4) - 32);
     }
@@ -178,8 +179,8 @@ static void iq4_xs(const uint8_t *b, double *out)
     double d = half_at(b);
     unsigned high = mlr_load16(b + 2);
     for (unsigned k = 0; k < 8; k++) {
-        unsigned scale = (b[4 + k / 2] >> (4 * (k % 2)) & 15u) | (high >> (2 * k) & 3u)
-                                                                     << 4;
+        unsigned scale =
+            ((unsigned)b[4 + k / 2] >> (4 * (k % 2)) & 15u) | (high >> (2 * k) & 3u) << 4;
         for (unsigned i = 0; i < 32; i++) {
             out[32 * k + i] =
                 d * ((int)scale - 32) * iq4_levels[nibble32(b + 8 + 16 * k, i)];
@@ -213,7 +214,7 @@ static void tq2_0(const uint8_t *b, double *out)
 {
     double d = half_at(b + 64);
     for (unsigned i = 0; i < 256; i++) {
-        unsigned q = b[32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3u;
+        unsigned q = (unsigned)b[32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4)) & 3u;
         out[i] = d * ((int)q - 1);
     }
 }

@@ -4,7 +4,7 @@
 
 #include "analysis/measure_kernels.h"
 #include "analysis/numeric.h"
-#include "analysis/pair_view.h"
+#include "analysis/overlay.h"
 #include "apply/base/mem.h"
 
 enum { RUN = 2048, ROOM = RUN * 8 + 512, SIDES = 2 };
@@ -16,7 +16,7 @@ typedef struct lane {
 } lane;
 
 typedef struct job {
-    mlr_view view;
+    mlr_overlay view;
     mlr_cells_window w;
     mlr_cell *out;
     lane *lanes;
@@ -48,7 +48,7 @@ static bool load(const job *j, lane *l, uint64_t first, size_t n, mlr_err *err)
 {
     const uint8_t *src[SIDES];
     for (unsigned side = 0; side < SIDES; side++) {
-        src[side] = mlr_view_read(&j->view, side, first, n, l->room[side], err);
+        src[side] = mlr_overlay_read(&j->view, side, first, n, l->room[side], err);
         if (src[side] == NULL) {
             return false;
         }
@@ -78,7 +78,7 @@ static void add_element(mlr_cell *c, const lane *l, size_t i)
 
 static bool add_row(const job *j, lane *l, uint64_t row, mlr_cell *cells, mlr_err *err)
 {
-    const mlr_view *v = &j->view;
+    const mlr_overlay *v = &j->view;
     uint64_t begin = row * v->cols + j->w.col, end = begin + j->w.cols;
     for (uint64_t at = begin - begin % v->align; at < end;) {
         uint64_t stop = end + v->align - 1;
@@ -136,7 +136,7 @@ mlr_status mlr_measure_cells(mlr_cell *out, const mlr_cells_window *window,
                              const mlr_pair *pair, const mlr_work *work, mlr_err *err)
 {
     job j = {.w = *window, .out = out};
-    mlr_view_of(&j.view, pair);
+    mlr_overlay_of(&j.view, pair);
     if (!j.view.comparable) {
         return mlr_fail(err, MLR_E_USAGE, MLR_NO_OFFSET, "a pair that can be compared");
     }

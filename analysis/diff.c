@@ -205,8 +205,8 @@ static mlr_status measure_all(queue *q, mlr_err *err)
     return MLR_OK;
 }
 
-mlr_status mlr_diff_run(mlr_diff *d, const mlr_diff_options *options, const mlr_work *work,
-                        mlr_err *err)
+mlr_status mlr_diff_compare(mlr_diff *d, const mlr_diff_options *options,
+                            const mlr_work *work, mlr_err *err)
 {
     mlr_status status = mlr_match_contents(&d->matching, options->match, work, err);
     if (status != MLR_OK) {

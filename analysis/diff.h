@@ -18,7 +18,8 @@ typedef struct mlr_diff {
     mlr_pool *pool; /* borrowed */
 } mlr_diff;
 
-/* Called by the thread that called mlr_diff_run(); everything is borrowed for the call. */
+/* Called by the thread that called mlr_diff_compare(); everything is borrowed for the call.
+ */
 typedef struct mlr_diff_watch {
     void *ctx;
     /* Stage B is done: changes and pairs are final. */
@@ -46,8 +47,8 @@ mlr_status mlr_diff_begin(mlr_diff *d, const mlr_model *old_model,
 
 /* Compares payloads and measures what changed, was added or was removed, in the order of
    the pairs. */
-mlr_status mlr_diff_run(mlr_diff *d, const mlr_diff_options *options, const mlr_work *work,
-                        mlr_err *err);
+mlr_status mlr_diff_compare(mlr_diff *d, const mlr_diff_options *options,
+                            const mlr_work *work, mlr_err *err);
 
 /* The pair at `index` as mlr_measure_pair() takes it. */
 mlr_pair mlr_diff_pair(const mlr_diff *d, size_t index);

@@ -127,7 +127,7 @@ static void merge_part(totals *t, const mlr_pass *p, mlr_detail *detail,
 
 typedef struct tasks {
     const mlr_pass *pass;
-    mlr_lane **lanes;
+    mlr_pass_lane **lanes;
     mlr_part *parts;
     uint64_t first;
 } tasks;
@@ -143,9 +143,9 @@ static uint64_t columns_of(const mlr_pass *p)
     return p->view.cols / p->col_group + 1;
 }
 
-static mlr_lane *make_lane(mlr_pool *pool, const mlr_pass *p)
+static mlr_pass_lane *make_lane(mlr_pool *pool, const mlr_pass *p)
 {
-    mlr_lane *lane = mlr_pool_take(pool, sizeof *lane);
+    mlr_pass_lane *lane = mlr_pool_take(pool, sizeof *lane);
     if (lane == NULL) {
         return NULL;
     }
@@ -155,7 +155,7 @@ static mlr_lane *make_lane(mlr_pool *pool, const mlr_pass *p)
             continue;
         }
         lane->room[side] =
-            mlr_pool_take(pool, mlr_view_bytes(&p->view.side[side], (size_t)elements));
+            mlr_pool_take(pool, mlr_overlay_bytes(&p->view.side[side], (size_t)elements));
         if (lane->room[side] == NULL) {
             return NULL;
         }
@@ -241,7 +241,7 @@ static mlr_status merge_batch(run *r, totals *t, const tasks *w, size_t n, mlr_e
         for (unsigned side = 0; side < MLR_SIDES; side++) {
             if (w->pass->pair || side == w->pass->alone) {
                 r->done +=
-                    mlr_view_bytes(&w->pass->view.side[side], (size_t)part->elements);
+                    mlr_overlay_bytes(&w->pass->view.side[side], (size_t)part->elements);
             }
         }
     }
@@ -409,7 +409,7 @@ static void offer(mlr_line top[MLR_TOP], uint32_t *count, const mlr_line *line)
 
 static void finish_places(mlr_detail *d, const mlr_pass *p, const totals *t)
 {
-    const mlr_view *v = &p->view;
+    const mlr_overlay *v = &p->view;
     d->grid_rows = p->grid_rows;
     d->grid_cols = p->grid_cols;
     for (uint64_t first = 0; first < v->rows; first += p->row_group) {
@@ -436,7 +436,7 @@ static void finish_pair(run *r, const mlr_pass *p, totals *t)
     m->elements = p->view.elements;
     m->bytes = p->view.elements == 0
                    ? 0
-                   : mlr_view_bytes(&p->view.side[1], (size_t)p->view.elements);
+                   : mlr_overlay_bytes(&p->view.side[1], (size_t)p->view.elements);
     m->changed_elements = t->differ[0];
     m->changed_bytes = t->differ[1];
     m->changed_exact = p->bits || p->numbers;
@@ -504,12 +504,12 @@ static mlr_status measure_both(run *r, mlr_pass *p, bool *sides_done, mlr_err *e
 /* The facts of new that a pass over it alone yields, put beside those of the pair. */
 static void adopt_bits(run *r, const mlr_pass *p, totals *t)
 {
-    mlr_bits of_pair = r->out->bits;
+    mlr_entropies of_pair = r->out->bits;
     mlr_detail *detail = r->detail;
     r->detail = NULL;
     finish_bits(r, p, t);
     r->detail = detail;
-    mlr_bits *b = &r->out->bits;
+    mlr_entropies *b = &r->out->bits;
     b->of_delta = of_pair.of_delta;
     b->of_xor = of_pair.of_xor;
     memcpy(b->plane_delta, of_pair.plane_delta, sizeof b->plane_delta);
@@ -523,8 +523,8 @@ static mlr_status measure_side(run *r, unsigned side, mlr_err *err)
 {
     mlr_pass p = {.kernels = r->options->kernels, .alone = side};
     totals t;
-    mlr_view_alone(&p.view, r->pair, side);
-    mlr_pass_plan(&p, r->options, false);
+    mlr_overlay_alone(&p.view, r->pair, side);
+    mlr_pass_plan(&p, r->options, r->detail != NULL);
     mlr_status status = run_pass(r, &p, &t, err);
     if (status == MLR_OK) {
         if (p.numbers) {
@@ -565,7 +565,7 @@ mlr_status mlr_measure_pair(mlr_measure *out, mlr_detail *detail, const mlr_pair
     mlr_pass p = {.kernels = how.kernels};
     *out = (mlr_measure){.have = 0};
     mlr_pool_init(&r.scratch, work->alloc);
-    mlr_view_of(&p.view, pair);
+    mlr_overlay_of(&p.view, pair);
     fill_known(&r, &p);
     bool sides_done = how.depth == MLR_DEPTH_QUICK;
     mlr_status status = MLR_OK;

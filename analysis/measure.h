@@ -72,7 +72,7 @@ typedef struct mlr_delta {
 enum { MLR_PLANES = 8 };
 
 /* Order-0 entropies in bits. */
-typedef struct mlr_bits {
+typedef struct mlr_entropies {
     uint8_t planes;      /* bytes of a code */
     uint8_t symbol_bits; /* significant bits of a code; what raw storage costs */
     uint64_t symbols;    /* codes counted: elements, or bytes where there are no codes */
@@ -83,7 +83,7 @@ typedef struct mlr_bits {
     double plane_new[MLR_PLANES], plane_delta[MLR_PLANES], plane_xor[MLR_PLANES];
     double sign, exponent,
         mantissa; /* of new; floats only (sign also of signed integers) */
-} mlr_bits;
+} mlr_entropies;
 
 enum { MLR_ULP_BINS = 66 };
 
@@ -111,7 +111,7 @@ typedef struct mlr_measure {
         cast_exact; /* retyped floats: elements where new is old rounded to new's type */
     mlr_side old_side, new_side;
     mlr_delta delta;
-    mlr_bits bits;
+    mlr_entropies bits;
     mlr_ulps ulps;
     mlr_blocks_changed blocks;
 } mlr_measure;

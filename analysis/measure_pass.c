@@ -19,7 +19,7 @@ static uint64_t at_least_one(uint64_t a)
 
 static void plan_chunks(mlr_pass *p)
 {
-    const mlr_view *v = &p->view;
+    const mlr_overlay *v = &p->view;
     p->pieces_per_row = 1;
     if (v->elements == 0) {
         p->chunks = 0;
@@ -37,7 +37,7 @@ static void plan_chunks(mlr_pass *p)
 
 static void plan_places(mlr_pass *p)
 {
-    const mlr_view *v = &p->view;
+    const mlr_overlay *v = &p->view;
     p->grid_rows = v->rows < MLR_GRID ? (uint32_t)v->rows : MLR_GRID;
     p->grid_cols = v->cols < MLR_GRID ? (uint32_t)v->cols : MLR_GRID;
     for (uint32_t i = 0; i <= p->grid_cols && p->grid_cols > 0; i++) {
@@ -69,12 +69,13 @@ static void plan_values(mlr_pass *p, unsigned side)
     }
 }
 
-void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool places)
+void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool detail)
 {
-    const mlr_view_side *o = &p->view.side[0], *n = &p->view.side[1];
+    const mlr_overlay_side *o = &p->view.side[0], *n = &p->view.side[1];
     const mlr_dtype *mine = p->pair || p->alone == 1 ? n->dtype : o->dtype;
     p->full = options->depth == MLR_DEPTH_FULL;
-    p->places = places && p->pair && p->full;
+    p->values = detail;
+    p->places = detail && p->pair && p->full;
     p->codes = !p->pair || o->dtype == n->dtype;
     p->numbers = mlr_numeric_known(mine) && (!p->pair || mlr_numeric_known(o->dtype));
     p->bytes = mine->cls == MLR_CLASS_BLOCK || mine->cls == MLR_CLASS_OPAQUE;
@@ -93,7 +94,7 @@ void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool places)
 
 static void chunk_range(const mlr_pass *p, uint64_t index, mlr_part *part)
 {
-    const mlr_view *v = &p->view;
+    const mlr_overlay *v = &p->view;
     uint64_t end = v->elements;
     if (p->pieces_per_row == 1) {
         part->first = index * p->chunk_elements;
@@ -120,7 +121,7 @@ static uint32_t cell_of(uint64_t i, uint64_t n, uint32_t cells)
 
 static void open_places(const mlr_pass *p, mlr_part *part)
 {
-    const mlr_view *v = &p->view;
+    const mlr_overlay *v = &p->view;
     uint64_t first_row = part->first / v->cols;
     uint64_t last_row = (part->first + part->elements - 1) / v->cols;
     part->grid_first = cell_of(first_row, v->rows, p->grid_rows);
@@ -134,8 +135,8 @@ static void open_places(const mlr_pass *p, mlr_part *part)
     memset(part->line_sum, 0, part->lines * sizeof *part->line_sum);
 }
 
-static void count_columns(const mlr_pass *p, mlr_lane *lane, uint64_t col, const uint8_t *f,
-                          size_t n)
+static void count_columns(const mlr_pass *p, mlr_pass_lane *lane, uint64_t col,
+                          const uint8_t *f, size_t n)
 {
     if (p->col_group == 1) {
         p->kernels->columns(lane->columns + col, f, n);
@@ -147,7 +148,7 @@ static void count_columns(const mlr_pass *p, mlr_lane *lane, uint64_t col, const
 }
 
 /* Cells of one row, from column `col` on. */
-static void spread_row(const mlr_pass *p, mlr_lane *lane, mlr_part *part, uint64_t row,
+static void spread_row(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, uint64_t row,
                        uint64_t col, size_t at, size_t n)
 {
     uint32_t r = cell_of(row, p->view.rows, p->grid_rows);
@@ -170,7 +171,7 @@ static void spread_row(const mlr_pass *p, mlr_lane *lane, mlr_part *part, uint64
     }
 }
 
-static void spread(const mlr_pass *p, mlr_lane *lane, mlr_part *part, uint64_t first,
+static void spread(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, uint64_t first,
                    size_t count)
 {
     uint64_t row = first / p->view.cols, col = first % p->view.cols;
@@ -195,10 +196,10 @@ typedef struct piece {
     bool widened; /* the lane's values hold this piece */
 } piece;
 
-static const uint8_t *codes_of(const mlr_pass *p, mlr_lane *lane, const piece *w,
+static const uint8_t *codes_of(const mlr_pass *p, mlr_pass_lane *lane, const piece *w,
                                unsigned side);
 
-static void widen(const mlr_pass *p, mlr_lane *lane, piece *w, unsigned side)
+static void widen(const mlr_pass *p, mlr_pass_lane *lane, piece *w, unsigned side)
 {
     const mlr_dtype *t = p->view.side[side].dtype;
     if (p->by_table[side]) {
@@ -213,7 +214,7 @@ static void widen(const mlr_pass *p, mlr_lane *lane, piece *w, unsigned side)
     }
 }
 
-static void widen_pair(const mlr_pass *p, mlr_lane *lane, piece *w)
+static void widen_pair(const mlr_pass *p, mlr_pass_lane *lane, piece *w)
 {
     if (!w->widened) {
         widen(p, lane, w, 0);
@@ -223,7 +224,7 @@ static void widen_pair(const mlr_pass *p, mlr_lane *lane, piece *w)
 }
 
 /* Elements of a piece as codes: in place, or unpacked. */
-static const uint8_t *codes_of(const mlr_pass *p, mlr_lane *lane, const piece *w,
+static const uint8_t *codes_of(const mlr_pass *p, mlr_pass_lane *lane, const piece *w,
                                unsigned side)
 {
     const mlr_dtype *t = p->view.side[side].dtype;
@@ -241,7 +242,7 @@ static size_t piece_bytes(const mlr_pass *p, const piece *w, unsigned side)
     return (size_t)bytes;
 }
 
-static size_t flag_values(mlr_lane *lane, size_t count)
+static size_t flag_values(mlr_pass_lane *lane, size_t count)
 {
     const double *o = lane->v[0], *n = lane->v[1];
     size_t changed = 0;
@@ -252,7 +253,7 @@ static size_t flag_values(mlr_lane *lane, size_t count)
     return changed;
 }
 
-static size_t flag_blocks(const mlr_pass *p, mlr_lane *lane, const piece *w)
+static size_t flag_blocks(const mlr_pass *p, mlr_pass_lane *lane, const piece *w)
 {
     const mlr_dtype *t = p->view.side[1].dtype;
     size_t changed = 0;
@@ -266,7 +267,7 @@ static size_t flag_blocks(const mlr_pass *p, mlr_lane *lane, const piece *w)
 }
 
 /* Sets the flags of a piece and returns how many there are. */
-static size_t flag_piece(const mlr_pass *p, mlr_lane *lane, piece *w)
+static size_t flag_piece(const mlr_pass *p, mlr_pass_lane *lane, piece *w)
 {
     if (p->bits) {
         return p->kernels->flags(p->kind.width, codes_of(p, lane, w, 0),
@@ -279,7 +280,7 @@ static size_t flag_piece(const mlr_pass *p, mlr_lane *lane, piece *w)
     return flag_values(lane, w->count);
 }
 
-static void compare_piece(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w,
+static void compare_piece(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, piece *w,
                           size_t *changed)
 {
     uint64_t differ[2] = {0, 0};
@@ -304,7 +305,7 @@ static void compare_piece(const mlr_pass *p, mlr_lane *lane, mlr_part *part, pie
 }
 
 /* The first element whose |delta| is `most`. */
-static uint64_t find_most(const mlr_pass *p, mlr_lane *lane, piece *w, double most)
+static uint64_t find_most(const mlr_pass *p, mlr_pass_lane *lane, piece *w, double most)
 {
     widen_pair(p, lane, w);
     for (size_t i = 0; i < w->count; i++) {
@@ -316,7 +317,7 @@ static uint64_t find_most(const mlr_pass *p, mlr_lane *lane, piece *w, double mo
     return w->first;
 }
 
-static void take_extremes(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w)
+static void take_extremes(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, piece *w)
 {
     double min = part->sums.min[0], max = part->sums.max[0];
     for (unsigned k = 1; k < MLR_LANES; k++) {
@@ -332,7 +333,7 @@ static void take_extremes(const mlr_pass *p, mlr_lane *lane, mlr_part *part, pie
     }
 }
 
-static void sum_piece(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w)
+static void sum_piece(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, piece *w)
 {
     const mlr_sums fresh = mlr_sums_start();
     memcpy(part->sums.min, fresh.min, sizeof fresh.min);
@@ -347,7 +348,7 @@ static void sum_piece(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *
 }
 
 /* Marks pairs with a NaN; NULL where there is none. */
-static const uint8_t *nan_pairs(const mlr_pass *p, mlr_lane *lane, const piece *w)
+static const uint8_t *nan_pairs(const mlr_pass *p, mlr_pass_lane *lane, const piece *w)
 {
     size_t found = 0;
     if (!p->numbers || p->bytes) {
@@ -361,7 +362,7 @@ static const uint8_t *nan_pairs(const mlr_pass *p, mlr_lane *lane, const piece *
     return found > 0 ? lane->skip : NULL;
 }
 
-static void count_casts(const mlr_pass *p, const mlr_lane *lane, mlr_part *part,
+static void count_casts(const mlr_pass *p, const mlr_pass_lane *lane, mlr_part *part,
                         const piece *w)
 {
     const mlr_dtype *t = p->view.side[1].dtype;
@@ -405,7 +406,7 @@ static void count_blocks(const mlr_pass *p, mlr_part *part, const piece *w)
 }
 
 /* Lists the places of the flags that are set. */
-static size_t list_moved(mlr_lane *lane, size_t count)
+static size_t list_moved(mlr_pass_lane *lane, size_t count)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
@@ -415,10 +416,13 @@ static size_t list_moved(mlr_lane *lane, size_t count)
     return n;
 }
 
-static void count_deltas(const mlr_pass *p, mlr_lane *lane, piece *w, size_t moved,
+static void count_deltas(const mlr_pass *p, mlr_pass_lane *lane, piece *w, size_t moved,
                          bool few)
 {
     uint32_t *table = lane->tables + MLR_T_DELTA_VALUE;
+    if (!p->values) {
+        return;
+    }
     if (!p->numbers || moved == 0) {
         memset(lane->d, 0, w->count * sizeof *lane->d);
         table[0] += p->numbers ? (uint32_t)w->count : 0;
@@ -436,7 +440,7 @@ static void count_deltas(const mlr_pass *p, mlr_lane *lane, piece *w, size_t mov
     }
 }
 
-static void count_codes(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w,
+static void count_codes(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, piece *w,
                         size_t moved, bool few)
 {
     bool odd = p->numbers && part->sums.finite != w->first + w->count - part->first;
@@ -456,7 +460,7 @@ static void count_codes(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece
 }
 
 /* Everything a pair is measured for beyond sums and flags. */
-static void count_pair(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w,
+static void count_pair(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, piece *w,
                        size_t changed)
 {
     bool few = changed < w->count / 4;
@@ -477,16 +481,18 @@ static void count_pair(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece 
 }
 
 /* Counts and extremes of a side whose type is too wide for a table. */
-static void count_side(const mlr_pass *p, mlr_lane *lane, mlr_part *part, const piece *w,
-                       unsigned side)
+static void count_side(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part,
+                       const piece *w, unsigned side)
 {
     static const unsigned place[MLR_SIDES] = {MLR_T_OLD_VALUE, MLR_T_NEW_VALUE};
     double least = mlr_least_normal(p->view.side[side].dtype);
     p->kernels->side(&part->side[side], lane->v[side], w->count, least);
-    mlr_count_values(lane->tables + place[side], lane->v[side], w->count);
+    if (p->values) {
+        mlr_count_values(lane->tables + place[side], lane->v[side], w->count);
+    }
 }
 
-static void measure_both(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w)
+static void measure_both(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, piece *w)
 {
     size_t changed = 0;
     compare_piece(p, lane, part, w, &changed);
@@ -504,7 +510,7 @@ static void measure_both(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piec
     }
 }
 
-static void measure_alone(const mlr_pass *p, mlr_lane *lane, mlr_part *part, piece *w)
+static void measure_alone(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, piece *w)
 {
     size_t codes = p->bytes ? piece_bytes(p, w, p->alone) : w->count;
     mlr_count_new(lane->tables, &p->kind, codes_of(p, lane, w, p->alone), codes);
@@ -538,7 +544,7 @@ static void open_part(const mlr_pass *p, mlr_part *part, uint64_t index)
     }
 }
 
-static bool fetch_sides(const mlr_pass *p, mlr_lane *lane, mlr_part *part,
+static bool fetch_sides(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part,
                         const uint8_t *src[MLR_SIDES])
 {
     for (unsigned side = 0; side < MLR_SIDES; side++) {
@@ -546,8 +552,8 @@ static bool fetch_sides(const mlr_pass *p, mlr_lane *lane, mlr_part *part,
         if (!p->pair && side != p->alone) {
             continue;
         }
-        src[side] = mlr_view_read(&p->view, side, part->first, (size_t)part->elements,
-                                  lane->room[side], &part->err);
+        src[side] = mlr_overlay_read(&p->view, side, part->first, (size_t)part->elements,
+                                     lane->room[side], &part->err);
         if (src[side] == NULL) {
             return false;
         }
@@ -555,7 +561,7 @@ static bool fetch_sides(const mlr_pass *p, mlr_lane *lane, mlr_part *part,
     return true;
 }
 
-void mlr_pass_chunk(const mlr_pass *p, mlr_lane *lane, mlr_part *part, uint64_t index)
+void mlr_pass_chunk(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, uint64_t index)
 {
     const uint8_t *src[MLR_SIDES];
     open_part(p, part, index);
@@ -568,7 +574,8 @@ void mlr_pass_chunk(const mlr_pass *p, mlr_lane *lane, mlr_part *part, uint64_t 
                    .count = left < MLR_PIECE ? (size_t)left : MLR_PIECE};
         for (unsigned side = 0; side < MLR_SIDES; side++) {
             if (src[side] != NULL) {
-                w.src[side] = src[side] + mlr_view_bytes(&p->view.side[side], (size_t)at);
+                w.src[side] =
+                    src[side] + mlr_overlay_bytes(&p->view.side[side], (size_t)at);
             }
         }
         if (p->pair) {

@@ -10,7 +10,7 @@
 #include "analysis/measure.h"
 #include "analysis/measure_kernels.h"
 #include "analysis/measure_tables.h"
-#include "analysis/pair_view.h"
+#include "analysis/overlay.h"
 
 enum {
     MLR_CHUNK = 32768,      /* elements of a task, at most */
@@ -23,7 +23,7 @@ enum {
 
 /* What the tasks share, fixed before they start. */
 typedef struct mlr_pass {
-    mlr_view view;
+    mlr_overlay view;
     const mlr_measure_kernels *kernels;
     bool pair; /* both sides; else `alone` */
     unsigned alone;
@@ -35,6 +35,7 @@ typedef struct mlr_pass {
     bool tables;  /* side facts come from the tables (at most 16 bits) */
     bool cast;    /* retyped floats: count exact casts */
     bool places;  /* grid, rows, columns */
+    bool values;  /* histograms of values */
     mlr_code_kind kind;
     uint64_t chunks, chunk_elements, pieces_per_row;
     uint64_t row_group, col_group;
@@ -67,7 +68,7 @@ typedef struct mlr_part {
 } mlr_part;
 
 /* Scratch of one lane. */
-typedef struct mlr_lane {
+typedef struct mlr_pass_lane {
     uint8_t *room[MLR_SIDES]; /* of a chunk */
     uint32_t *tables;         /* NULL unless full */
     uint32_t *columns;        /* NULL unless places */
@@ -75,12 +76,12 @@ typedef struct mlr_lane {
     uint8_t flags[MLR_PIECE], skip[MLR_PIECE];
     uint8_t code[MLR_SIDES][MLR_PIECE];
     uint16_t moved[MLR_PIECE];
-} mlr_lane;
+} mlr_pass_lane;
 
 /* Fixes what follows from the view and the depth. */
-void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool places);
+void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool detail);
 
 /* Measures chunk `index` into `part`. */
-void mlr_pass_chunk(const mlr_pass *p, mlr_lane *lane, mlr_part *part, uint64_t index);
+void mlr_pass_chunk(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, uint64_t index);
 
 #endif

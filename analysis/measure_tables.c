@@ -222,10 +222,17 @@ void mlr_count_values(uint32_t *t, const double *v, size_t count)
 
 void mlr_tables_flush(uint64_t *total, uint32_t *t)
 {
-    for (size_t i = 0; i < MLR_T_COUNT; i++) {
-        total[i] += t[i];
+    enum { STRIDE = 16 };
+    for (size_t i = 0; i < MLR_T_COUNT; i += STRIDE) {
+        static const uint32_t none[STRIDE];
+        if (memcmp(t + i, none, sizeof none) == 0) {
+            continue;
+        }
+        for (size_t k = i; k < i + STRIDE; k++) {
+            total[k] += t[k];
+            t[k] = 0;
+        }
     }
-    memset(t, 0, MLR_T_COUNT * sizeof *t);
 }
 
 /* --- what follows from the counts --------------------------------------------------------
@@ -258,7 +265,8 @@ void mlr_side_of_table(mlr_side *out, mlr_log_histogram *values, const uint64_t 
     double least_normal = mlr_least_normal(t);
     uint64_t finite = 0;
     *out = (mlr_side){.min = (double)INFINITY, .max = -(double)INFINITY};
-    for (unsigned code = 0; code < 1u << mlr_code_bits(t); code++) {
+    unsigned codes = 1u << mlr_code_bits(t);
+    for (unsigned code = 0; code < codes; code++) {
         if (top[code] == 0) {
             continue;
         }
@@ -325,6 +333,9 @@ static double stream_entropy(const stream *s, double plane[MLR_PLANES],
     double whole = mlr_entropy64(s->top, symbols);
     unsigned top_plane = s->width == 1 ? 0 : s->width - 2;
     for (size_t i = 0; i < symbols; i++) {
+        if (s->top[i] == 0) { /* most are: adding zeros would wait on one counter */
+            continue;
+        }
         counts[top_plane][i & 255] += s->top[i];
         if (s->width > 1) {
             counts[top_plane + 1][i >> 8] += s->top[i];
@@ -347,7 +358,9 @@ static void fold(uint64_t *to, const uint64_t *distance, unsigned bits)
     size_t size = (size_t)1 << bits;
     memset(to, 0, 65536 * sizeof *to);
     for (size_t i = 0; i < 2 * size - 1; i++) {
-        to[(i + 1) & (size - 1)] += distance[i]; /* i is the difference + size - 1 */
+        if (distance[i] != 0) { /* i is the difference + size - 1 */
+            to[(i + 1) & (size - 1)] += distance[i];
+        }
     }
 }
 
@@ -358,12 +371,15 @@ static double field_entropy(const uint64_t *top, unsigned shift, unsigned count,
     size_t mask = ((size_t)1 << count) - 1;
     memset(room, 0, (mask + 1) * sizeof *room);
     for (size_t i = 0; i < 65536; i++) {
-        room[i >> shift & mask] += top[i];
+        if (top[i] != 0) {
+            room[i >> shift & mask] += top[i];
+        }
     }
     return mlr_entropy64(room, mask + 1);
 }
 
-static void fields(mlr_bits *out, const uint64_t *t, const mlr_dtype *d, uint64_t *room)
+static void fields(mlr_entropies *out, const uint64_t *t, const mlr_dtype *d,
+                   uint64_t *room)
 {
     mlr_order order = mlr_code_order(d);
     unsigned bits = mlr_code_bits(d), low = out->planes > 2 ? out->planes - 2u : 0;
@@ -382,13 +398,13 @@ static void fields(mlr_bits *out, const uint64_t *t, const mlr_dtype *d, uint64_
     }
 }
 
-void mlr_bits_of_tables(mlr_bits *out, mlr_detail *detail, uint64_t *t,
+void mlr_bits_of_tables(mlr_entropies *out, mlr_detail *detail, uint64_t *t,
                         const mlr_dtype *dtype, bool pair)
 {
     uint64_t(*counts)[MLR_PLANES][256] = (void *)(t + MLR_T_COUNT);
     unsigned width = mlr_code_bytes(dtype);
-    *out =
-        (mlr_bits){.planes = (uint8_t)width, .symbol_bits = (uint8_t)mlr_code_bits(dtype)};
+    *out = (mlr_entropies){.planes = (uint8_t)width,
+                           .symbol_bits = (uint8_t)mlr_code_bits(dtype)};
     memset(counts, 0, 3 * sizeof *counts);
     for (size_t i = 0; i < 65536; i++) {
         out->symbols += t[MLR_T_NEW + i];
@@ -465,10 +481,13 @@ void mlr_ulps_of_tables(mlr_ulps *out, const uint64_t *t, const mlr_code_kind *k
     for (size_t i = 0; i < d.size; i++) {
         uint64_t count = 0;
         uint64_t distance = distance_at(&d, i, &count);
+        if (count == 0) {
+            continue;
+        }
         unsigned bin = distance == 0 ? 0 : 64u - (unsigned)__builtin_clzll(distance);
         out->count[bin] += count;
         changed += distance == 0 ? 0 : count;
-        out->max = k->width <= 2 && count != 0 ? distance : out->max;
+        out->max = k->width <= 2 ? distance : out->max;
     }
     if (changed > 0) {
         out->p50 = at_most(quantile(&d, changed, 50), out->max);

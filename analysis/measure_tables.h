@@ -81,7 +81,7 @@ void mlr_side_finish(mlr_side *out, uint64_t finite, const double sums[3]);
 
 /* Entropies of new, and of delta and xor where `pair`; byte planes where `detail`. `t` has
    MLR_T_TOTALS entries; its xor table is used up. */
-void mlr_bits_of_tables(mlr_bits *out, mlr_detail *detail, uint64_t *t,
+void mlr_bits_of_tables(mlr_entropies *out, mlr_detail *detail, uint64_t *t,
                         const mlr_dtype *dtype, bool pair);
 
 void mlr_ulps_of_tables(mlr_ulps *out, const uint64_t *t, const mlr_code_kind *k,

@@ -1,187 +1,8 @@
 #include "apply/apply.h"
 
-#include <stdbool.h>
-
-#include "apply/base/arena.h"
-#include "apply/base/checked.h"
+#include "apply/apply_state.h"
 #include "apply/base/mem.h"
-#include "apply/output.h"
 #include "apply/patch_format.h"
-
-enum { INPUT_BYTES = 4096, LEAST_OUT = 4096, ALIGN = 64 };
-
-/* One block in flight. Parallel runs have two sets: one decodes while one is written. */
-typedef struct slot {
-    uint8_t *payload, *old, *out;
-    mlr_block block;
-    mlr_refs_at refs; /* where its old bytes begin */
-    uint64_t at;      /* offset of `out` in the whole target */
-    mlr_err err;
-} slot;
-
-struct mlr_apply {
-    const mlr_patch_header *header;
-    mlr_apply_io io;
-    const mlr_kernels *kernels;
-    mlr_chunks chunks;
-    mlr_err err; /* what stopped it; later steps repeat it */
-    mlr_apply_phase phase;
-
-    uint64_t *base_size; /* of each base member */
-    mlr_patch_iter base_iter;
-    mlr_patch_member base_member;
-    uint64_t base_off, base_done, base_total;
-    mlr_sha256 base_hash;
-
-    mlr_dict_bytes *dicts;
-    uint8_t *record_bytes, *state;
-    uint8_t *glue;
-    size_t glue_begin, glue_end;
-    bool glue_open; /* the current glue block is not all written */
-
-    mlr_record_head head;
-    mlr_refs_at refs;
-    uint64_t records, block; /* records begun; next block of the current one */
-    uint64_t record_done;    /* new bytes of the current record handed to slots */
-    uint64_t at;             /* target bytes handed to slots or written */
-    bool in_record;
-
-    unsigned lanes;
-    slot *slots; /* `lanes`, or twice as many where lanes > 1 */
-    uint8_t **work;
-    size_t work_bytes;
-    unsigned ready, ready_set; /* slots of `ready_set` that wait to be written */
-    mlr_output out;
-};
-
-/* --- memory --------------------------------------------------------------------------- */
-
-static bool needs_inflater(const mlr_patch_header *h)
-{
-    for (unsigned id = 0; id < 64; id++) {
-        const mlr_decoder *d = mlr_decoder_get(id);
-        if ((h->strategies >> id & 1) != 0 && d != NULL &&
-            (d->traits & MLR_NEEDS_INFLATE) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static uint64_t padded(uint64_t n)
-{
-    return (n + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
-}
-
-static uint64_t out_bytes(const mlr_patch_need *n)
-{
-    return n->block_new < LEAST_OUT ? LEAST_OUT : n->block_new;
-}
-
-static uint64_t work_bytes(const mlr_patch_header *h, const mlr_inflater *inflater)
-{
-    uint64_t inflate = needs_inflater(h) && inflater != NULL ? inflater->state_bytes : 0;
-    return padded(h->need.work_bytes) + padded(inflate);
-}
-
-static unsigned slot_count(unsigned lanes)
-{
-    return lanes > 1 ? 2 * lanes : 1;
-}
-
-mlr_status mlr_apply_need_of(const mlr_patch_header *h, const mlr_inflater *inflater,
-                             unsigned lanes, mlr_apply_need *need, mlr_err *err)
-{
-    if (needs_inflater(h) && inflater == NULL) {
-        return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
-                        "an inflater for this patch");
-    }
-    if (lanes == 0 || lanes > 256) {
-        return mlr_fail_limit(err, MLR_NO_OFFSET, "lanes", lanes, 256);
-    }
-    const mlr_patch_need *n = &h->need;
-    uint64_t dicts = 0;
-    mlr_patch_iter iter = {0};
-    mlr_patch_dict d;
-    while (mlr_patch_dict_next(h, &iter, &d)) {
-        dicts += d.embedded ? padded(d.size) : 0;
-    }
-    unsigned slots = slot_count(lanes);
-    *need = (mlr_apply_need){.lanes = lanes};
-    need->fixed_bytes = ALIGN + padded(sizeof(mlr_apply)) +
-                        padded((uint64_t)h->base_count * sizeof(uint64_t)) +
-                        padded((uint64_t)h->dict_count * sizeof(mlr_dict_bytes)) +
-                        padded(slots * (uint64_t)sizeof(slot)) +
-                        padded(lanes * (uint64_t)sizeof(uint8_t *));
-    need->input_bytes = INPUT_BYTES;
-    need->record_bytes = padded(n->record_bytes);
-    need->state_bytes = padded(n->state_bytes);
-    need->glue_bytes = padded(n->glue_new);
-    need->dict_bytes = dicts;
-    uint64_t in_slot = padded(n->block_bytes) + padded(n->block_old) + padded(out_bytes(n));
-    need->lane_bytes = in_slot * (slots / lanes) + work_bytes(h, inflater);
-    need->arena_bytes = need->fixed_bytes + need->input_bytes + need->record_bytes +
-                        need->state_bytes + need->glue_bytes + need->dict_bytes +
-                        need->lane_bytes * lanes;
-    return MLR_OK;
-}
-
-/* Takes n bytes, rounded up so that the sum equals what mlr_apply_need_of() promised. */
-static void *take(mlr_arena *arena, uint64_t n, bool *full)
-{
-    void *p = NULL;
-    if (n <= SIZE_MAX / 2) {
-        p = mlr_arena_take(arena, (size_t)padded(n), ALIGN);
-    }
-    *full = *full || p == NULL;
-    return p;
-}
-
-static void place_slots(mlr_apply *a, mlr_arena *arena, bool *full)
-{
-    const mlr_patch_need *n = &a->header->need;
-    for (unsigned i = 0; i < slot_count(a->lanes) && !*full; i++) {
-        a->slots[i] = (slot){0};
-        a->slots[i].payload = take(arena, n->block_bytes, full);
-        a->slots[i].old = take(arena, n->block_old, full);
-        a->slots[i].out = take(arena, out_bytes(n), full);
-    }
-    for (unsigned i = 0; i < a->lanes && !*full; i++) {
-        a->work[i] = take(arena, a->work_bytes, full);
-    }
-}
-
-static mlr_apply *place(mlr_arena *arena, unsigned lanes, const mlr_patch_header *h,
-                        const mlr_apply_io *io)
-{
-    bool full = false;
-    mlr_apply *a = take(arena, sizeof *a, &full);
-    if (full) {
-        return NULL;
-    }
-    *a = (mlr_apply){.header = h, .io = *io, .lanes = lanes};
-    a->work_bytes = (size_t)work_bytes(h, io->inflater);
-    a->base_size = take(arena, (uint64_t)h->base_count * sizeof *a->base_size, &full);
-    a->dicts = take(arena, (uint64_t)h->dict_count * sizeof *a->dicts, &full);
-    a->slots = take(arena, slot_count(lanes) * (uint64_t)sizeof *a->slots, &full);
-    a->work = take(arena, lanes * (uint64_t)sizeof *a->work, &full);
-    a->chunks.buffer = take(arena, INPUT_BYTES, &full);
-    a->record_bytes = take(arena, h->need.record_bytes, &full);
-    a->state = take(arena, h->need.state_bytes, &full);
-    a->glue = take(arena, h->need.glue_new, &full);
-    if (!full) {
-        place_slots(a, arena, &full);
-    }
-    mlr_patch_iter iter = {0};
-    mlr_patch_dict d;
-    for (uint32_t i = 0; !full && mlr_patch_dict_next(h, &iter, &d); i++) {
-        a->dicts[i] = io->dicts != NULL ? io->dicts[i] : (mlr_dict_bytes){0};
-        if (d.embedded) {
-            a->dicts[i] = (mlr_dict_bytes){.data = take(arena, d.size, &full)};
-        }
-    }
-    return full ? NULL : a;
-}
 
 /* --- the base ------------------------------------------------------------------------- */
 
@@ -230,7 +51,7 @@ static mlr_status step_base(mlr_apply *a, mlr_err *err)
         return MLR_OK;
     }
     uint64_t left = a->base_member.size - a->base_off;
-    uint64_t room = out_bytes(&a->header->need);
+    uint64_t room = mlr_apply_out_bytes(&a->header->need);
     size_t n = (size_t)(left < room ? left : room);
     const mlr_source *s = a->io.base[a->base_iter.index - 1];
     mlr_status status = s->read_at(s->ctx, a->base_off, a->slots[0].out, n, err);
@@ -245,8 +66,9 @@ static mlr_status step_base(mlr_apply *a, mlr_err *err)
 
 /* --- blocks --------------------------------------------------------------------------- */
 
-/* Fills a slot's output: from an earlier run's bytes, or by decoding. */
-static void fill_slot(mlr_apply *a, slot *s, unsigned lane)
+/* Fills a slot's output: from an earlier run's bytes, from the base, or by decoding. Works
+   in the memory of the n-th lane. */
+static void fill_slot(mlr_apply *a, mlr_slot *s, unsigned n)
 {
     mlr_block *b = &s->block;
     const mlr_source *done = a->io.done;
@@ -254,20 +76,43 @@ static void fill_slot(mlr_apply *a, slot *s, unsigned lane)
         done->read_at(done->ctx, s->at, b->out, b->out_bytes, &s->err);
         return;
     }
-    if (b->old_bytes > 0 && mlr_refs_gather(&a->head.refs, &s->refs, a->io.base, s->old,
-                                            b->old_bytes, &s->err) != MLR_OK) {
+    uint8_t *to = s->copies ? b->out : s->old;
+    size_t old = s->copies ? b->out_bytes : b->old_bytes;
+    if ((old > 0 && mlr_refs_gather(&a->head.refs, &s->refs, a->io.base, to, old,
+                                    &s->err) != MLR_OK) ||
+        s->copies) {
         return;
     }
-    b->work = a->work[lane];
+    b->work = a->work[n];
     b->work_bytes = a->work_bytes;
     if (b->record->decoder->decode(b, &s->err) != MLR_OK) {
         mlr_err_in(&s->err, MLR_IN_PATCH, "patch");
     }
 }
 
+/* Gives a block the dictionary that its record names. */
+static mlr_status set_dict(const mlr_apply *a, const mlr_record *r, mlr_block *b,
+                           mlr_err *err)
+{
+    if (r->dict == 0) {
+        return MLR_OK;
+    }
+    const mlr_dict_bytes *d = &a->dicts[r->dict - 1];
+    if (d->data == NULL) {
+        return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
+                        "the dictionary that the patch names");
+    }
+    if (d->size == 0) { /* its memory is there, its chunk has not come */
+        return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "dictionary before its use");
+    }
+    b->dict = d->data;
+    b->dict_bytes = d->size;
+    return MLR_OK;
+}
+
 /* Describes the next block of the current record in `s` and moves the references past it.
  */
-static mlr_status aim_slot(mlr_apply *a, slot *s, mlr_err *err)
+static mlr_status aim_slot(mlr_apply *a, mlr_slot *s, mlr_err *err)
 {
     const mlr_record *r = &a->head.record;
     uint64_t left = r->new_bytes - a->record_done;
@@ -290,13 +135,9 @@ static mlr_status aim_slot(mlr_apply *a, slot *s, mlr_err *err)
                            .first = a->record_done,
                            .inflater = a->io.inflater,
                            .kernels = a->kernels};
-    if (r->dict > 0) {
-        s->block.dict = a->dicts[r->dict - 1].data;
-        s->block.dict_bytes = a->dicts[r->dict - 1].size;
-        if (s->block.dict == NULL) {
-            return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
-                            "the dictionary that the patch names");
-        }
+    s->copies = false;
+    if (set_dict(a, r, &s->block, err) != MLR_OK) {
+        return err->status;
     }
     a->record_done += n;
     a->at += n;
@@ -304,7 +145,7 @@ static mlr_status aim_slot(mlr_apply *a, slot *s, mlr_err *err)
     return mlr_refs_gather(&a->head.refs, &a->refs, NULL, NULL, old, err);
 }
 
-static mlr_status read_block(mlr_apply *a, slot *s, mlr_err *err)
+static mlr_status read_block(mlr_apply *a, mlr_slot *s, mlr_err *err)
 {
     if (a->head.is_inline) {
         s->block.payload = a->head.payload;
@@ -324,7 +165,7 @@ static mlr_status read_block(mlr_apply *a, slot *s, mlr_err *err)
                               (size_t)a->header->need.block_bytes);
 }
 
-static mlr_status write_slots(mlr_apply *a, slot *set, unsigned n, mlr_err *err)
+static mlr_status write_slots(mlr_apply *a, mlr_slot *set, unsigned n, mlr_err *err)
 {
     for (unsigned i = 0; i < n && err->status == MLR_OK; i++) {
         mlr_output_put(&a->out, set[i].out, set[i].block.out_bytes, err);
@@ -335,7 +176,7 @@ static mlr_status write_slots(mlr_apply *a, slot *set, unsigned n, mlr_err *err)
 /* What one parallel round does: task 0 writes the round before, the others decode. */
 typedef struct round {
     mlr_apply *a;
-    slot *fill, *flush;
+    mlr_slot *fill, *flush;
     unsigned fill_n, flush_n;
     mlr_err flush_err;
 } round;
@@ -343,10 +184,11 @@ typedef struct round {
 static void round_task(void *arg, size_t i, unsigned lane)
 {
     round *r = arg;
+    (void)lane; /* of whoever runs the tasks, who may have more lanes than the arena has */
     if (i == 0) {
         write_slots(r->a, r->flush, r->flush_n, &r->flush_err);
     } else {
-        fill_slot(r->a, &r->fill[i - 1], lane);
+        fill_slot(r->a, &r->fill[i - 1], (unsigned)i - 1);
     }
 }
 
@@ -359,6 +201,7 @@ static mlr_status run_round(mlr_apply *a, unsigned fill_n, mlr_err *err)
                .fill_n = fill_n,
                .flush_n = a->ready};
     mlr_exec_run(a->io.exec, round_task, &r, 1 + (size_t)fill_n);
+    a->ready = 0;
     if (r.flush_err.status != MLR_OK) {
         *err = r.flush_err;
         return err->status;
@@ -382,48 +225,70 @@ static mlr_status drain(mlr_apply *a, mlr_err *err)
     return write_slots(a, a->slots + a->ready_set * a->lanes, n, err);
 }
 
+/* The slots that the next blocks go to; those of the other set may wait to be written. */
+static mlr_slot *filling_set(const mlr_apply *a)
+{
+    return a->lanes > 1 ? a->slots + (1 - a->ready_set) * a->lanes : a->slots;
+}
+
+static mlr_status fill_and_write(mlr_apply *a, mlr_slot *set, unsigned n, mlr_err *err)
+{
+    if (a->lanes > 1) {
+        return run_round(a, n, err);
+    }
+    fill_slot(a, &set[0], 0);
+    if (set[0].err.status != MLR_OK) {
+        *err = set[0].err;
+        return err->status;
+    }
+    return write_slots(a, set, n, err);
+}
+
 static mlr_status step_blocks(mlr_apply *a, mlr_err *err)
 {
     uint64_t left = a->head.blocks - a->block;
     unsigned n = left < a->lanes ? (unsigned)left : a->lanes;
-    slot *set = a->lanes > 1 ? a->slots + (1 - a->ready_set) * a->lanes : a->slots;
+    mlr_slot *set = filling_set(a);
     for (unsigned i = 0; i < n; i++) {
         if (aim_slot(a, &set[i], err) != MLR_OK || read_block(a, &set[i], err) != MLR_OK) {
             return err->status;
         }
     }
-    if (a->lanes > 1) {
-        run_round(a, n, err);
-    } else {
-        fill_slot(a, &set[0], 0);
-        if (set[0].err.status != MLR_OK) {
-            *err = set[0].err;
-        }
-        write_slots(a, set, err->status == MLR_OK ? 1 : 0, err);
-    }
+    fill_and_write(a, set, n, err);
     a->in_record = a->block < a->head.blocks;
     return err->status;
 }
 
-/* Copies the next piece of an unchanged stretch. */
-static mlr_status step_copy(mlr_apply *a, mlr_err *err)
+/* Describes the next piece of an unchanged stretch in `s`. */
+static mlr_status aim_copy(mlr_apply *a, mlr_slot *s, mlr_err *err)
 {
-    if (drain(a, err) != MLR_OK) {
-        return err->status;
-    }
-    const mlr_record *r = &a->head.record;
-    uint64_t left = r->new_bytes - a->record_done;
-    uint64_t room = out_bytes(&a->header->need);
-    uint64_t n = left < room ? left : room;
-    uint8_t *to = a->slots[0].out;
-    if (mlr_refs_gather(&a->head.refs, &a->refs, a->io.base, to, n, err) != MLR_OK ||
-        mlr_output_put(&a->out, to, (size_t)n, err) != MLR_OK) {
-        return err->status;
-    }
+    uint64_t left = a->head.record.new_bytes - a->record_done;
+    uint64_t room = mlr_apply_out_bytes(&a->header->need);
+    size_t n = (size_t)(left < room ? left : room);
+    s->err = (mlr_err){0};
+    s->at = a->at;
+    s->refs = a->refs;
+    s->copies = true;
+    s->block = (mlr_block){.out = s->out, .out_bytes = n};
     a->record_done += n;
     a->at += n;
-    a->in_record = a->record_done < r->new_bytes;
-    return MLR_OK;
+    return mlr_refs_gather(&a->head.refs, &a->refs, NULL, NULL, n, err);
+}
+
+/* Copies the next pieces of an unchanged stretch. */
+static mlr_status step_copy(mlr_apply *a, mlr_err *err)
+{
+    uint64_t total = a->head.record.new_bytes;
+    mlr_slot *set = filling_set(a);
+    unsigned n = 0;
+    while (n < a->lanes && a->record_done < total) {
+        if (aim_copy(a, &set[n++], err) != MLR_OK) {
+            return err->status;
+        }
+    }
+    fill_and_write(a, set, n, err);
+    a->in_record = a->record_done < total;
+    return err->status;
 }
 
 /* --- glue ----------------------------------------------------------------------------- */
@@ -432,7 +297,7 @@ static mlr_status step_copy(mlr_apply *a, mlr_err *err)
  */
 static mlr_status decode_glue(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err)
 {
-    slot *s = &a->slots[0];
+    mlr_slot *s = &a->slots[0];
     if (mlr_chunks_content(&a->chunks, chunk, s->payload,
                            (size_t)a->header->need.block_bytes) != MLR_OK) {
         return err->status;
@@ -446,6 +311,9 @@ static mlr_status decode_glue(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err
         return err->status;
     }
     size_t n = (size_t)head.record.new_bytes;
+    if (n == 0) {
+        return mlr_fail(err, MLR_E_FORMAT, chunk->start, "glue block of at least one byte");
+    }
     mlr_refs_at refs = {0};
     if (head.record.old_bytes > 0 &&
         mlr_refs_gather(&head.refs, &refs, a->io.base, s->old, n, err) != MLR_OK) {
@@ -473,11 +341,9 @@ static mlr_status decode_glue(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err
                    .work_bytes = a->work_bytes,
                    .inflater = a->io.inflater,
                    .kernels = a->kernels};
-    if (head.record.dict > 0) {
-        b.dict = a->dicts[head.record.dict - 1].data;
-        b.dict_bytes = a->dicts[head.record.dict - 1].size;
-    }
-    return head.record.decoder->decode(&b, err);
+    return set_dict(a, &head.record, &b, err) == MLR_OK
+               ? head.record.decoder->decode(&b, err)
+               : err->status;
 }
 
 /* Writes up to n structure bytes that are at hand; yields how many. */
@@ -494,6 +360,9 @@ static uint64_t put_glue(mlr_apply *a, uint64_t n, mlr_err *err)
 /* Writes the structure bytes before a record; glue blocks follow the record's chunk. */
 static mlr_status put_glue_before(mlr_apply *a, uint64_t n, mlr_err *err)
 {
+    if (n == 0 || drain(a, err) != MLR_OK) {
+        return err->status;
+    }
     n -= put_glue(a, n, err);
     while (n > 0 && err->status == MLR_OK) {
         mlr_chunk chunk;
@@ -513,6 +382,20 @@ static mlr_status put_glue_before(mlr_apply *a, uint64_t n, mlr_err *err)
 /* --- records and the end ---------------------------------------------------------------
  */
 
+/* Whether n bytes fit into the present member behind those that wait to be written. These
+   are written first where they complete the member. */
+static bool has_room(mlr_apply *a, uint64_t n, mlr_err *err)
+{
+    uint64_t waiting = a->at - a->out.written;
+    uint64_t room = mlr_output_room(&a->out, err);
+    if (waiting > 0 && (room < waiting || n > room - waiting)) {
+        drain(a, err);
+        room = mlr_output_room(&a->out, err);
+        waiting = 0;
+    }
+    return err->status == MLR_OK && n <= room - waiting;
+}
+
 static mlr_status begin_record(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err)
 {
     if (mlr_chunks_content(&a->chunks, chunk, a->record_bytes,
@@ -528,7 +411,7 @@ static mlr_status begin_record(mlr_apply *a, const mlr_chunk *chunk, mlr_err *er
         return err->status;
     }
     const mlr_record *r = &a->head.record;
-    if (r->new_bytes > mlr_output_room(&a->out, err)) {
+    if (!has_room(a, r->new_bytes, err)) {
         return mlr_fail(err, MLR_E_FORMAT, chunk->start, "record inside its member");
     }
     if (a->head.need.state_bytes > 0 && r->decoder->prepare(a->state, r, err) != MLR_OK) {
@@ -544,6 +427,9 @@ static mlr_status begin_record(mlr_apply *a, const mlr_chunk *chunk, mlr_err *er
 
 static mlr_status read_dict(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err)
 {
+    if (a->records > 0 || a->at > 0) {
+        return mlr_fail(err, MLR_E_FORMAT, chunk->start, "dictionary before any record");
+    }
     mlr_patch_iter iter = {0};
     mlr_patch_dict d;
     for (uint32_t i = 0; mlr_patch_dict_next(a->header, &iter, &d); i++) {
@@ -571,41 +457,62 @@ static mlr_status read_dict(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err)
 
 static mlr_status finish(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err)
 {
-    if (mlr_chunks_skip(&a->chunks, chunk, a->slots[0].out, LEAST_OUT) != MLR_OK ||
-        mlr_output_end(&a->out, err) != MLR_OK) {
+    if (chunk->size != 0 && chunk->size != MLR_CHUNK_END_BYTES) {
+        return mlr_fail(err, MLR_E_FORMAT, chunk->start, "size of the end chunk");
+    }
+    if (mlr_chunks_skip(&a->chunks, chunk, a->slots[0].out, MLR_APPLY_LEAST_OUT) !=
+            MLR_OK ||
+        mlr_chunks_end(&a->chunks) != MLR_OK) {
         return err->status;
     }
-    a->phase = MLR_PHASE_DONE;
-    return MLR_OK;
+    if (a->records != a->header->records) {
+        return mlr_fail(err, MLR_E_FORMAT, chunk->start, "records that the header counts");
+    }
+    if (mlr_output_end(&a->out, err) == MLR_OK) {
+        a->phase = MLR_PHASE_DONE;
+    }
+    return err->status;
+}
+
+/* Chunks that are not records, once everything before them is written. */
+static mlr_status step_other(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err)
+{
+    if (drain(a, err) != MLR_OK) {
+        return err->status;
+    }
+    switch (chunk->type) {
+    case MLR_CHUNK_DICT:
+        return read_dict(a, chunk, err);
+    case MLR_CHUNK_GLUE: /* only the tail of the target is not followed by a record */
+        put_glue(a, UINT64_MAX, err);
+        if (err->status == MLR_OK && decode_glue(a, chunk, err) == MLR_OK) {
+            put_glue(a, UINT64_MAX, err);
+        }
+        return err->status;
+    case MLR_CHUNK_INDEX:
+        a->indexed = true;
+        return mlr_chunks_skip(&a->chunks, chunk, a->slots[0].out, MLR_APPLY_LEAST_OUT);
+    case MLR_CHUNK_END:
+        put_glue(a, UINT64_MAX, err);
+        return err->status == MLR_OK ? finish(a, chunk, err) : err->status;
+    default:
+        err->found = chunk->type;
+        return mlr_fail(err, MLR_E_UNSUPPORTED, chunk->start, "chunk type of this version");
+    }
 }
 
 /* The next chunk between records. */
 static mlr_status step_chunk(mlr_apply *a, mlr_err *err)
 {
     mlr_chunk chunk;
-    if (drain(a, err) != MLR_OK || mlr_chunks_next(&a->chunks, &chunk) != MLR_OK) {
+    if (mlr_chunks_next(&a->chunks, &chunk) != MLR_OK) {
         return err->status;
     }
-    switch (chunk.type) {
-    case MLR_CHUNK_RECORD:
-        return begin_record(a, &chunk, err);
-    case MLR_CHUNK_DICT:
-        return read_dict(a, &chunk, err);
-    case MLR_CHUNK_GLUE: /* only the tail of the target is not followed by a record */
-        put_glue(a, UINT64_MAX, err);
-        if (err->status == MLR_OK && decode_glue(a, &chunk, err) == MLR_OK) {
-            put_glue(a, UINT64_MAX, err);
-        }
-        return err->status;
-    case MLR_CHUNK_INDEX:
-        return mlr_chunks_skip(&a->chunks, &chunk, a->slots[0].out, LEAST_OUT);
-    case MLR_CHUNK_END:
-        put_glue(a, UINT64_MAX, err);
-        return err->status == MLR_OK ? finish(a, &chunk, err) : err->status;
-    default:
-        err->found = chunk.type;
-        return mlr_fail(err, MLR_E_UNSUPPORTED, chunk.start, "chunk type of this version");
+    if (a->indexed && chunk.type != MLR_CHUNK_END) {
+        return mlr_fail(err, MLR_E_FORMAT, chunk.start, "end after the index");
     }
+    return chunk.type == MLR_CHUNK_RECORD ? begin_record(a, &chunk, err)
+                                          : step_other(a, &chunk, err);
 }
 
 /* --- public --------------------------------------------------------------------------- */
@@ -624,13 +531,13 @@ mlr_status mlr_apply_begin(mlr_apply **out, void *arena, size_t arena_bytes, uns
     }
     mlr_arena room;
     mlr_arena_init(&room, arena, arena_bytes);
-    mlr_apply *a = place(&room, lanes, h, io);
+    mlr_apply *a = mlr_apply_place(&room, lanes, h, io);
     if (a == NULL) {
         return mlr_fail(err, MLR_E_INTERNAL, MLR_NO_OFFSET, "arena size as computed");
     }
     a->kernels = io->kernels != NULL ? io->kernels : &mlr_kernels_scalar;
     a->chunks.stream = io->patch;
-    a->chunks.room = INPUT_BYTES;
+    a->chunks.room = MLR_APPLY_INPUT;
     a->chunks.offset = h->header_bytes;
     mlr_output_init(&a->out, h, io->target, a->kernels, io->done);
     if (check_base_sizes(a, err) != MLR_OK) {

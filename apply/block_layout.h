@@ -14,7 +14,6 @@ enum { MLR_MOST_FIELDS = 6 };
 typedef struct mlr_field {
     uint16_t offset, bytes;
     mlr_lane lane;
-    const char *name; /* "scale", "codes": for people */
 } mlr_field;
 
 typedef struct mlr_block_layout {

@@ -172,6 +172,9 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
         }
         mlr_mix_byte(m, *to);
     }
+    if (c.pos < c.n) {
+        return mlr_fail(err, MLR_E_FORMAT, b->first, "payload without a rest");
+    }
     return MLR_OK;
 }
 

@@ -9,9 +9,11 @@ enum {
     BIT_CONTEXTS = 13,
     BIT_INPUTS = BIT_CONTEXTS + 3, /* the difference tables, the match, a constant */
     FLAG_SETS = 16,
+    FEW_FLAG_SETS = 4,
+    RECENT_SETS = 32,
     BIT_SETS = 24,
-    PLACE_SETS = 8,
-    COUNT_MOST = 255,    /* how slowly decisions adapt in the end */
+    PLACE_SETS = 32,
+    COUNT_MOST = 80,     /* how slowly decisions adapt in the end */
     BIT_COUNT_MOST = 62, /* the same for bits */
     SURE_RUN = 512,      /* hits in a row from which one context decides */
     SURE_SETS = 24,
@@ -20,6 +22,12 @@ enum {
     DIFF_MOST = 1 << 14, /* weight of a difference table before it is halved */
     SELECT_MOST = 7      /* adaption of what chooses between predictors, as a shift */
 };
+
+#if defined(__GNUC__)
+#define MLR_PREFETCH(p) __builtin_prefetch(p)
+#else
+#define MLR_PREFETCH(p) ((void)0)
+#endif
 
 /* Positions are stored plus one: 0 is none. */
 struct mlr_mix {
@@ -42,7 +50,7 @@ struct mlr_mix {
 
     uint32_t *slots, *flags, *head;
     uint16_t *diff;
-    uint16_t sum[512]; /* tree of sums over the difference table, for this byte */
+    uint16_t *sum; /* 512: tree of sums over the difference table, for this byte */
     uint32_t sure_slots[SURE_SETS];
     uint16_t select_old[64], select_match[32];
     uint32_t jump_slots[64], aside[MLR_MIX_ASIDE];
@@ -51,18 +59,17 @@ struct mlr_mix {
 
     uint32_t *flag_slot[FLAG_INPUTS - 1];
     int32_t flag_in[FLAG_INPUTS];
-    int32_t *flag_weights; /* the set in use */
+    int32_t *flag_weights, *recent_weights; /* the sets in use, which add up */
     int32_t flag_rate, bit_rate;
     uint32_t bit_hash[BIT_CONTEXTS];
+    uint32_t *group[BIT_CONTEXTS], check[BIT_CONTEXTS];
     uint32_t *bit_slot[BIT_CONTEXTS];
     int32_t bit_in[BIT_INPUTS];
     int32_t *set_weights, *place_weights;
     uint32_t match_slots[64];
     uint32_t *match_slot;
     unsigned so_far, seen;
-    int32_t flag_sets[FLAG_SETS * FLAG_INPUTS];
-    int32_t bit_sets[BIT_SETS * BIT_INPUTS];
-    int32_t place_sets[PLACE_SETS * BIT_INPUTS];
+    int32_t *flag_sets, *recent_sets, *bit_sets, *place_sets;
 };
 
 /* --- parameters --- */
@@ -106,12 +113,35 @@ static size_t diff_tables(const mlr_mix_params *p)
     return p->diff_bits == MLR_MIX_NO_DIFF ? 0 : (size_t)1 << p->diff_bits;
 }
 
+/* Sets of weights of each kind. */
+typedef struct set_counts {
+    size_t flag, recent, bit, place;
+} set_counts;
+
+static set_counts count_sets(const mlr_mix_params *p)
+{
+    if (p->wide == 0) {
+        return (set_counts){.flag = FEW_FLAG_SETS, .recent = 1, .bit = 1, .place = 1};
+    }
+    return (set_counts){
+        .flag = FLAG_SETS, .recent = RECENT_SETS, .bit = BIT_SETS, .place = PLACE_SETS};
+}
+
+/* Up to the next cache line. */
+static size_t line(size_t n)
+{
+    return (n + 63) & ~(size_t)63;
+}
+
 size_t mlr_mix_bytes(const mlr_mix_params *p)
 {
-    size_t head = (sizeof(mlr_mix) + 63) & ~(size_t)63;
+    set_counts c = count_sets(p);
+    size_t head = line(sizeof(mlr_mix));
+    size_t weights = (c.flag + c.recent) * FLAG_INPUTS + (c.bit + c.place) * BIT_INPUTS;
     size_t match = p->match_bits == 0 ? 0 : (size_t)1 << p->match_bits;
-    return head + 4 * (((size_t)1 << p->slot_bits) + ((size_t)1 << p->flag_bits) + match) +
-           512 * diff_tables(p);
+    size_t slots = ((size_t)1 << p->slot_bits) + ((size_t)1 << p->flag_bits);
+    size_t diff = diff_tables(p) == 0 ? 0 : 2 * (512 + 256 * diff_tables(p));
+    return head + line(4 * weights) + 4 * (slots + match) + diff;
 }
 
 /* --- adaptive probabilities: 22 bits of chance, 10 bits of count --- */
@@ -189,7 +219,7 @@ static void init_tables(mlr_mix *m)
 {
     const mlr_mix_params *p = &m->p;
     fill(m->slots, (size_t)1 << p->slot_bits, 0x80000000U);
-    fill(m->flags, (size_t)1 << p->flag_bits, 0xF8000000U);
+    fill(m->flags, (size_t)1 << p->flag_bits, 0xD0000000U);
     if (p->match_bits > 0) {
         memset(m->head, 0, (size_t)4 << p->match_bits);
     }
@@ -206,9 +236,11 @@ static void init_tables(mlr_mix *m)
     for (unsigned i = 0; i < 32; i++) {
         m->select_match[i] = (uint16_t)(i < 16 ? 20000 + 2400 * i : 60000);
     }
-    fill_weights(m->flag_sets, FLAG_SETS * FLAG_INPUTS, 65536 * 3 / 10);
-    fill_weights(m->bit_sets, BIT_SETS * BIT_INPUTS, 65536 / 4);
-    memset(m->place_sets, 0, sizeof m->place_sets);
+    set_counts c = count_sets(p);
+    fill_weights(m->flag_sets, c.flag * FLAG_INPUTS, 65536 * 11 / 100);
+    fill_weights(m->recent_sets, c.recent * FLAG_INPUTS, 0);
+    fill_weights(m->bit_sets, c.bit * BIT_INPUTS, 65536 * 18 / 100);
+    fill_weights(m->place_sets, c.place * BIT_INPUTS, 0);
 }
 
 static size_t flipped(const mlr_mix *m, size_t i, size_t whole)
@@ -246,6 +278,25 @@ static void choose(mlr_mix *m)
     m->missed = false;
 }
 
+/* Tables behind the head, in the order of mlr_mix_bytes(). */
+static void lay_out(mlr_mix *m)
+{
+    const mlr_mix_params *p = &m->p;
+    set_counts c = count_sets(p);
+    uint8_t *weights = (uint8_t *)m + line(sizeof *m);
+    m->flag_sets = (int32_t *)(void *)weights;
+    m->recent_sets = m->flag_sets + c.flag * FLAG_INPUTS;
+    m->bit_sets = m->recent_sets + c.recent * FLAG_INPUTS;
+    m->place_sets = m->bit_sets + c.bit * BIT_INPUTS;
+    uint8_t *end = (uint8_t *)(m->place_sets + c.place * BIT_INPUTS);
+    m->slots = (uint32_t *)(void *)(weights + line((size_t)(end - weights)));
+    m->flags = m->slots + ((size_t)1 << p->slot_bits);
+    m->head = m->flags + ((size_t)1 << p->flag_bits);
+    m->sum = (uint16_t *)(void *)(m->head +
+                                  (p->match_bits == 0 ? 0 : (size_t)1 << p->match_bits));
+    m->diff = m->sum + 512;
+}
+
 mlr_mix *mlr_mix_begin(void *memory, const mlr_mix_params *p, const mlr_mix_sides *s)
 {
     mlr_mix *m = memory;
@@ -262,13 +313,9 @@ mlr_mix *mlr_mix_begin(void *memory, const mlr_mix_params *p, const mlr_mix_side
     m->old_hits = ~(uint32_t)0;
     m->run = 16;
     m->since_jump = 64;
-    m->flag_rate = 40;
-    m->bit_rate = 60;
-    m->slots = (uint32_t *)(void *)((uint8_t *)memory + ((sizeof *m + 63) & ~(size_t)63));
-    m->flags = m->slots + ((size_t)1 << p->slot_bits);
-    m->head = m->flags + ((size_t)1 << p->flag_bits);
-    size_t heads = p->match_bits == 0 ? 0 : (size_t)1 << p->match_bits;
-    m->diff = (uint16_t *)(void *)(m->head + heads);
+    m->flag_rate = 200;
+    m->bit_rate = 120;
+    lay_out(m);
     init_tables(m);
     choose(m);
     return m;
@@ -360,9 +407,14 @@ uint32_t mlr_mix_hit_chance(mlr_mix *m)
     }
     m->flag_in[FLAG_INPUTS - 1] = 256;
     uint32_t run = bucket(m->run);
-    uint32_t set = m->p.wide ? (run < FLAG_SETS ? run : FLAG_SETS - 1) : run / 5 & 3;
+    uint32_t set =
+        m->p.wide ? (run < FLAG_SETS ? run : FLAG_SETS - 1) : run / 5 % FEW_FLAG_SETS;
     m->flag_weights = m->flag_sets + set * FLAG_INPUTS;
-    m->chance = mlr_squash(dot(m->flag_weights, m->flag_in, FLAG_INPUTS));
+    uint32_t by = (m->expected == m->e_old) | (uint32_t)(m->expected == m->e_match) << 1;
+    uint32_t recent = m->p.wide ? by << 3 | (uint32_t)(m->hits & 7) : 0;
+    m->recent_weights = m->recent_sets + recent * FLAG_INPUTS;
+    m->chance = mlr_squash(dot(m->flag_weights, m->flag_in, FLAG_INPUTS) +
+                           dot(m->recent_weights, m->flag_in, FLAG_INPUTS));
     return m->chance;
 }
 
@@ -375,7 +427,8 @@ void mlr_mix_hit(mlr_mix *m, unsigned hit)
     }
     int32_t push = ((int32_t)(hit << 16) - (int32_t)m->chance) * (m->flag_rate >> 2);
     train(m->flag_weights, m->flag_in, FLAG_INPUTS, push);
-    if (m->flag_rate > 16) {
+    train(m->recent_weights, m->flag_in, FLAG_INPUTS, push);
+    if (m->flag_rate > 96) {
         m->flag_rate--;
     }
     for (size_t i = 0; i < FLAG_INPUTS - 1; i++) {
@@ -436,7 +489,7 @@ static size_t diff_index(const mlr_mix *m)
 {
     uint32_t last = m->diffs & 0xff;
     uint32_t far = last < 128 ? last : 256 - last;
-    size_t size = far == 0 ? 0 : far < 3 ? 1 : far < 10 ? 2 : 3;
+    size_t size = far == 0 ? 0 : far < 4 ? 1 + (last >> 7) : 3;
     size_t col = m->pos % m->p.column;
     return (size | (col < 3 ? col : 3) << 2) & (diff_tables(&m->p) - 1);
 }
@@ -518,16 +571,31 @@ static unsigned match_bit(const mlr_mix *m, unsigned so_far)
     return whole >> left == so_far ? (whole >> (left - 1)) & 1 : 2;
 }
 
-static void look_up(mlr_mix *m, unsigned so_far)
+/* Slots of a context's next four bits lie together, so that they cost one cache miss. */
+static void find_groups(mlr_mix *m, unsigned so_far)
 {
     unsigned shift = 32U - m->p.slot_bits;
-    m->seen = 0;
     for (size_t i = 0; i < BIT_CONTEXTS; i++) {
         uint32_t h = (m->bit_hash[i] + so_far * 0x9E3779B1U) * 0x2545F491U;
-        uint32_t *slot = &m->slots[h >> shift];
-        uint32_t check = (h & 0x3ff) << 6;
-        if ((*slot & 0xffc0) != check) {
-            *slot = 0x80000000U | check;
+        m->group[i] = &m->slots[h >> shift & ~(uint32_t)15];
+        m->check[i] = (h & 0x3ff) << 6;
+        MLR_PREFETCH(m->group[i]);
+    }
+}
+
+static void look_up(mlr_mix *m, unsigned so_far)
+{
+    unsigned top = mlr_top_bit(so_far);
+    unsigned depth = top & 3;
+    if (depth == 0) {
+        find_groups(m, so_far);
+    }
+    unsigned node = 1U << depth | (so_far & ((1U << depth) - 1));
+    m->seen = 0;
+    for (size_t i = 0; i < BIT_CONTEXTS; i++) {
+        uint32_t *slot = m->group[i] + node;
+        if ((*slot & 0xffc0) != m->check[i]) {
+            *slot = 0x80000000U | m->check[i];
         }
         m->seen += i >= 2 && i <= 5 && (*slot & 63) != 0;
         m->bit_slot[i] = slot;
@@ -570,7 +638,8 @@ uint32_t mlr_mix_bit_chance(mlr_mix *m, unsigned so_far)
     uint32_t state =
         (uint32_t)m->missed + (m->e_old >= 0) + (m->match_slot != NULL ? 3U : 0U);
     uint32_t set = m->p.wide ? m->seen + 4U * (state < 6 ? state : 5U) : 0;
-    uint32_t place = m->p.wide ? mlr_top_bit(so_far) : 0;
+    uint32_t col = (uint32_t)(m->pos % m->p.column);
+    uint32_t place = m->p.wide ? mlr_top_bit(so_far) | (col < 3 ? col : 3) << 3 : 0;
     m->set_weights = m->bit_sets + (set < BIT_SETS ? set : BIT_SETS - 1) * BIT_INPUTS;
     m->place_weights = m->place_sets + place * BIT_INPUTS;
     int32_t x = dot(m->set_weights, m->bit_in, BIT_INPUTS) +
@@ -584,7 +653,7 @@ void mlr_mix_bit(mlr_mix *m, unsigned bit)
     int32_t push = ((int32_t)(bit << 16) - (int32_t)m->chance) * (m->bit_rate >> 2);
     train(m->set_weights, m->bit_in, BIT_INPUTS, push);
     train(m->place_weights, m->bit_in, BIT_INPUTS, push);
-    if (m->bit_rate > 12 && (m->pos & 7) == 0) {
+    if (m->bit_rate > 48 && (m->pos & 7) == 0) {
         m->bit_rate--;
     }
     for (size_t i = 0; i < BIT_CONTEXTS; i++) {

@@ -31,7 +31,7 @@ enum {
     MLR_CHUNK_DICT = 4,
     MLR_CHUNK_INDEX = 5,
     MLR_CHUNK_CHECK = 4,     /* bytes of the check */
-    MLR_CHUNK_END_BYTES = 8, /* content of the END chunk: offset of the index, or 0 */
+    MLR_CHUNK_END_BYTES = 8, /* content of END where there is an index */
 
     /* [5] flags of a record */
     MLR_RECORD_CONVERTS = 1, /* the old elements have a type of their own */

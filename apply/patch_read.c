@@ -6,9 +6,8 @@
 
 /* --- header --------------------------------------------------------------------------- */
 
-mlr_status mlr_patch_peek(const uint8_t *prefix, size_t *header_bytes, mlr_err *err)
+static mlr_status peek(const uint8_t *prefix, size_t *header_bytes, mlr_err *err)
 {
-    mlr_err_in(err, MLR_IN_PATCH, "patch");
     if (memcmp(prefix, MLR_PATCH_MAGIC, 4) != 0) {
         return mlr_fail(err, MLR_E_FORMAT, 0, "patch magic");
     }
@@ -25,6 +24,21 @@ mlr_status mlr_patch_peek(const uint8_t *prefix, size_t *header_bytes, mlr_err *
     }
     *header_bytes = MLR_PATCH_PREFIX + (size_t)body + 8;
     return MLR_OK;
+}
+
+/* Names the input only once something failed: a caller's record must not carry the name on.
+ */
+static mlr_status about_patch(mlr_status status, mlr_err *err)
+{
+    if (status != MLR_OK) {
+        mlr_err_in(err, MLR_IN_PATCH, "patch");
+    }
+    return status;
+}
+
+mlr_status mlr_patch_peek(const uint8_t *prefix, size_t *header_bytes, mlr_err *err)
+{
+    return about_patch(peek(prefix, header_bytes, err), err);
 }
 
 /*
@@ -137,15 +151,14 @@ static mlr_status check_strategies(const mlr_patch_header *h, mlr_err *err)
     return MLR_OK;
 }
 
-mlr_status mlr_patch_header_read(mlr_patch_header *h, const uint8_t *bytes, size_t n,
-                                 mlr_err *err)
+static mlr_status read_header(mlr_patch_header *h, const uint8_t *bytes, size_t n,
+                              mlr_err *err)
 {
     *h = (mlr_patch_header){0};
     if (n < MLR_PATCH_PREFIX) {
-        mlr_err_in(err, MLR_IN_PATCH, "patch");
         return mlr_fail(err, MLR_E_TRUNCATED, n, "patch header");
     }
-    if (mlr_patch_peek(bytes, &h->header_bytes, err) != MLR_OK) {
+    if (peek(bytes, &h->header_bytes, err) != MLR_OK) {
         return err->status;
     }
     if (n < h->header_bytes) {
@@ -163,6 +176,12 @@ mlr_status mlr_patch_header_read(mlr_patch_header *h, const uint8_t *bytes, size
         mlr_fail(err, MLR_E_FORMAT, mlr_cur_offset(&c), "end of the patch header");
     }
     return mlr_cur_ok(&c) ? check_strategies(h, err) : err->status;
+}
+
+mlr_status mlr_patch_header_read(mlr_patch_header *h, const uint8_t *bytes, size_t n,
+                                 mlr_err *err)
+{
+    return about_patch(read_header(h, bytes, n, err), err);
 }
 
 /* The lists were proven once, so walking them again cannot fail. */
@@ -328,4 +347,17 @@ mlr_status mlr_chunks_skip(mlr_chunks *c, const mlr_chunk *chunk, uint8_t *scrat
         left -= n;
     }
     return prove(c, chunk, &hash);
+}
+
+mlr_status mlr_chunks_end(mlr_chunks *c)
+{
+    uint8_t byte;
+    size_t got = 0;
+    if (c->begin == c->end &&
+        c->stream->read(c->stream->ctx, &byte, 1, &got, c->err) != MLR_OK) {
+        return c->err->status;
+    }
+    return c->begin == c->end && got == 0
+               ? MLR_OK
+               : mlr_fail(c->err, MLR_E_FORMAT, c->offset, "end of the patch");
 }

@@ -107,6 +107,9 @@ mlr_status mlr_chunks_content(mlr_chunks *c, const mlr_chunk *chunk, uint8_t *to
 mlr_status mlr_chunks_skip(mlr_chunks *c, const mlr_chunk *chunk, uint8_t *scratch,
                            size_t room);
 
+/* The stream must end here. */
+mlr_status mlr_chunks_end(mlr_chunks *c);
+
 /* A RECORD or GLUE chunk, read. Pointers are into the chunk's content. */
 typedef struct mlr_record_head {
     mlr_record record;

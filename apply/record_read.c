@@ -51,6 +51,10 @@ static void check_old_bytes(mlr_cursor *c, const mlr_record *r, uint64_t at)
         return;
     }
     uint64_t want = r->new_bytes;
+    if (r->old_dtype != r->dtype && r->decoder->id == MLR_STRATEGY_copy) {
+        mlr_fail(c->err, MLR_E_FORMAT, at, "copy without a conversion");
+        return;
+    }
     if (r->old_dtype != r->dtype) {
         bool plain = r->old_dtype->block_items == r->dtype->block_items;
         if (!plain || r->new_bytes % r->dtype->block_bytes != 0 ||

@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include "apply/block.h"
+#include "codec/forward.h"
 #include "codec/strategy.h"
 #include "codec/zstd_pool.h"
 
@@ -224,11 +225,21 @@ static void put(mlr_buf *payload, size_t start, uint8_t form, const uint8_t *dat
     mlr_buf_add(payload, data, n);
 }
 
-/* Where two rungs in a row save next to nothing, higher ones hardly will: a rule that looks
- * only at lower rungs, so that levels stay ordered. */
-static bool hopeless(size_t rung, size_t n, size_t best)
+/*
+ * Which rungs to leave out, judged by lower rungs alone, so that levels stay ordered: those
+ * that only search matches better where the second rung found no more than the first, and
+ * all where nothing is saved at all.
+ */
+typedef enum outlook { WORTH_ALL, WORTH_OPTIMAL, HOPELESS } outlook;
+
+enum { FIRST_OPTIMAL = 4 }; /* level 16 */
+
+static outlook judge(size_t rung, size_t n, size_t best, size_t before)
 {
-    return rung >= 1 && best >= n - n / 256;
+    if (best >= n - n / 256) {
+        return HOPELESS;
+    }
+    return rung == 1 && best == before ? WORTH_OPTIMAL : WORTH_ALL;
 }
 
 static mlr_status climb(slot *s, const deflate_job *j, mlr_buf *payload, mlr_err *err)
@@ -236,21 +247,24 @@ static mlr_status climb(slot *s, const deflate_job *j, mlr_buf *payload, mlr_err
     size_t start = payload->size;
     size_t best = j->n;
     put(payload, start, MLR_FORM_STORED, j->plain, j->n);
-    for (size_t rung = 0; rung < RUNGS; rung++) {
+    outlook look = WORTH_ALL;
+    for (size_t rung = 0; rung < RUNGS && look != HOPELESS; rung++) {
         if (rung > 0 && ladder[rung] > j->e->level) {
             break;
+        }
+        if (rung < FIRST_OPTIMAL && look == WORTH_OPTIMAL) {
+            continue;
         }
         mlr_status st = compress(s, j, rung, err);
         if (st != MLR_OK) {
             return st;
         }
+        size_t before = best;
         if (s->trial.size < best) {
             best = s->trial.size;
             put(payload, start, MLR_FORM_ZSTD, s->trial.data, best);
         }
-        if (hopeless(rung, j->n, best)) {
-            break;
-        }
+        look = rung < 2 ? judge(rung, j->n, best, before) : look;
     }
     return payload->failed
                ? mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for a payload")

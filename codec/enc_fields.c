@@ -31,21 +31,20 @@ static void gather(const field_job *j, const mlr_field *f)
 }
 
 /*
- * A cheap stand-in for the coded size: bytes times order-0 bits, from counts. log2 in
- * sixteenths by bit length and the next four bits is exact enough to rank three modes.
+ * log2 in sixteenths, of v above 0: bit length and the four bits below the highest, which
+ * is exact enough to rank three modes.
  */
 static unsigned log16(size_t v)
 {
     unsigned n = 0;
-    size_t top = v;
-    while (top > 1) {
-        top >>= 1;
+    for (size_t top = v; top > 1; top >>= 1) {
         n++;
     }
     size_t fraction = n >= 4 ? (v >> (n - 4)) & 15 : (v << (4 - n)) & 15;
     return 16 * n + (unsigned)fraction;
 }
 
+/* A cheap stand-in for the coded size, in 1/16 bit. */
 static uint64_t cost(const uint8_t *p, size_t n)
 {
     size_t count[256] = {0};

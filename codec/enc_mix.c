@@ -71,8 +71,17 @@ static void range_end(range_out *c)
 }
 
 /*
- * Where the base could go on: both sides in the order in which they are coded, and chains of
- * the base's places that begin with the same four bytes.
+ * How readily to jump, which cannot be known before it is tried: bytes compared, equal
+ * bytes that a jump must win, and what each bit of its distance costs, in quarters of a
+ * byte.
+ */
+typedef struct temper {
+    int look_ahead, gain_least, bit_cost;
+} temper;
+
+/*
+ * Where the base could go on: both sides in the order in which they are coded, and chains
+ * of the base's places that begin with the same four bytes.
  */
 typedef struct finder {
     const mlr_allocator *alloc;
@@ -82,9 +91,12 @@ typedef struct finder {
     unsigned bits;
     uint8_t *memory; /* copies in coding order, or NULL */
     bool ready;
+    temper t;
 } finder;
 
-enum { LOOK_AHEAD = 48, MOST_CANDIDATES = 48, GAIN_LEAST = 3 };
+enum { MOST_CANDIDATES = 48, SMALL = 256 << 10 };
+
+static const temper tempers[] = {{32, 3, 2}, {128, 4, 8}, {48, 3, 1}, {32, 1, 4}};
 
 static uint32_t four_hash(const finder *f, const uint8_t *p)
 {
@@ -95,7 +107,7 @@ static void finder_release(finder *f)
 {
     size_t heads = (size_t)1 << f->bits;
     mlr_give(f->alloc, f->head, heads * sizeof *f->head);
-    mlr_give(f->alloc, f->next, f->old_n * sizeof *f->next);
+    mlr_give(f->alloc, f->next, (f->old_n + 1) * sizeof *f->next);
     mlr_give(f->alloc, f->memory, f->n + f->old_n);
 }
 
@@ -121,7 +133,7 @@ static bool finder_begin(finder *f, const mlr_encoding *e, const mlr_mix_sides *
     }
     size_t heads = (size_t)1 << f->bits;
     f->head = mlr_take(e->alloc, heads * sizeof *f->head);
-    f->next = mlr_take(e->alloc, s->old_n * sizeof *f->next);
+    f->next = mlr_take(e->alloc, (s->old_n + 1) * sizeof *f->next);
     f->memory = flip == 0 ? NULL : mlr_take(e->alloc, s->n + s->old_n);
     if (f->head == NULL || f->next == NULL || (flip != 0 && f->memory == NULL)) {
         return false;
@@ -151,7 +163,8 @@ static void index_base(finder *f)
 static int agreement(const finder *f, size_t pos, size_t at)
 {
     int equal = 0;
-    for (size_t i = 0; i < LOOK_AHEAD && pos + i < f->n && at + i < f->old_n; i++) {
+    for (size_t i = 0; i < (size_t)f->t.look_ahead && pos + i < f->n && at + i < f->old_n;
+         i++) {
         equal += f->now[pos + i] == f->old[at + i];
     }
     return equal;
@@ -176,13 +189,13 @@ static size_t find_place(finder *f, size_t pos, size_t stay)
     if (!f->ready) {
         index_base(f);
     }
-    int best = 4 * agreement(f, pos, stay) + 4 * GAIN_LEAST;
+    int best = 4 * agreement(f, pos, stay) + 4 * f->t.gain_least;
     size_t place = SIZE_MAX;
     uint32_t at = f->head[four_hash(f, f->now + pos)];
     for (int tries = 0; at != 0 && tries < MOST_CANDIDATES; tries++) {
         size_t here = at - 1;
         uint64_t far = here > stay ? here - stay : stay - here;
-        int gain = 4 * agreement(f, pos, here) - (int)bit_length(far) / 2;
+        int gain = 4 * agreement(f, pos, here) - f->t.bit_cost * (int)bit_length(far);
         if (gain > best && f->old[here] == f->now[pos]) {
             best = gain;
             place = here;
@@ -227,7 +240,7 @@ static void put_bits(mlr_mix *m, range_out *c, uint8_t byte)
     mlr_mix_bits_begin(m);
     unsigned so_far = 1;
     for (int i = 7; i >= 0; i--) {
-        unsigned bit = (byte >> i) & 1U;
+        unsigned bit = (unsigned)byte >> i & 1U;
         uint32_t chance = mlr_mix_bit_chance(m, so_far);
         if (chance != 0 && chance != 65536) {
             put_bit(c, bit, chance);
@@ -262,34 +275,74 @@ static void put_byte(mlr_mix *m, range_out *c, finder *f, size_t pos)
     put_bits(m, c, byte);
 }
 
+/* One attempt: everything an encoder of one block holds. */
+typedef struct attempt {
+    const mlr_encoding *e;
+    const mlr_mix_params *p;
+    const mlr_mix_sides *s;
+    void *memory;
+    finder f;
+} attempt;
+
+static mlr_status run_once(attempt *a, mlr_buf *payload, mlr_err *err)
+{
+    mlr_mix *m = mlr_mix_begin(a->memory, a->p, a->s);
+    range_out c = {.to = payload, .start = payload->size, .range = UINT32_MAX};
+    for (size_t i = 0; i < a->s->n; i++) {
+        if ((i & 0x7fff) == 0 && !mlr_keep_going(a->e->tick, i, a->s->n)) {
+            return mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, "encoding");
+        }
+        put_byte(m, &c, &a->f, i);
+        mlr_mix_byte(m, a->f.now[i]);
+    }
+    range_end(&c);
+    return payload->failed
+               ? mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for a payload")
+               : MLR_OK;
+}
+
+/* Whether there is time to try things. Two classes of levels: the higher never does worse.
+ */
+static bool has_time(const mlr_encoding *e)
+{
+    return e->level > 3 && !e->quick;
+}
+
+/* Keeps the shortest of all tempers in the payload. */
+static mlr_status run_all(attempt *a, mlr_buf *payload, mlr_err *err)
+{
+    size_t start = payload->size, count = 1;
+    if (has_time(a->e) && a->s->n <= SMALL && a->s->old_n > 0) {
+        count = sizeof tempers / sizeof *tempers;
+    }
+    a->f.t = tempers[0];
+    mlr_status st = run_once(a, payload, err);
+    mlr_buf other;
+    mlr_buf_init(&other, a->e->alloc);
+    for (size_t i = 1; i < count && st == MLR_OK && a->f.ready; i++) {
+        other.size = 0;
+        a->f.t = tempers[i];
+        st = run_once(a, &other, err);
+        if (st == MLR_OK && other.size < payload->size - start) {
+            payload->size = start;
+            mlr_buf_add(payload, other.data, other.size);
+        }
+    }
+    mlr_buf_release(&other);
+    return st;
+}
+
 static mlr_status encode_with(const mlr_encoding *e, const mlr_mix_params *p,
                               const mlr_mix_sides *s, mlr_buf *payload, mlr_err *err)
 {
-    size_t bytes = mlr_mix_bytes(p), start = payload->size;
-    void *memory = mlr_take(e->alloc, bytes);
-    finder f;
-    mlr_status st = MLR_OK;
-    if (!finder_begin(&f, e, s, p->column_flip) || memory == NULL) {
-        st = mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for mix");
-        goto out;
-    }
-    mlr_mix *m = mlr_mix_begin(memory, p, s);
-    range_out c = {.to = payload, .start = start, .range = UINT32_MAX};
-    for (size_t i = 0; i < s->n; i++) {
-        if ((i & 0x7fff) == 0 && !mlr_keep_going(e->tick, i, s->n)) {
-            st = mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, "encoding");
-            goto out;
-        }
-        put_byte(m, &c, &f, i);
-        mlr_mix_byte(m, f.now[i]);
-    }
-    range_end(&c);
-    if (payload->failed) {
-        st = mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for a payload");
-    }
-out:
-    finder_release(&f);
-    mlr_give(e->alloc, memory, bytes);
+    size_t bytes = mlr_mix_bytes(p);
+    attempt a = {.e = e, .p = p, .s = s, .memory = mlr_take(e->alloc, bytes)};
+    bool ready = finder_begin(&a.f, e, s, p->column_flip);
+    mlr_status st = ready && a.memory != NULL
+                        ? run_all(&a, payload, err)
+                        : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for mix");
+    finder_release(&a.f);
+    mlr_give(e->alloc, a.memory, bytes);
     return st;
 }
 
@@ -313,14 +366,13 @@ static uint8_t clamp(int v, int low, int high)
 }
 
 /* Sizes that a block of this length can fill, and no more than the device affords. */
-static mlr_mix_params sized(const mlr_encoding *e, const mlr_record *r, int less)
+static mlr_mix_params sized(const mlr_record *r, int less)
 {
-    (void)e;
     uint64_t n = r->block_new < r->new_bytes ? r->block_new : r->new_bytes;
     int log = log_of(n);
-    mlr_mix_params p = {.slot_bits = clamp(log + 4 - less, 6, 20),
+    mlr_mix_params p = {.slot_bits = clamp(log + 3 - less, 6, 19),
                         .flag_bits = clamp(log + 1 - less, 6, 16),
-                        .match_bits = clamp(log + 1 - less, 6, 18),
+                        .match_bits = clamp(log - less, 6, 16),
                         .diff_bits = less > 8 ? MLR_MIX_NO_DIFF : clamp(4 - less, 0, 4),
                         .wide = less < 8};
     if (less > 11) {
@@ -332,7 +384,7 @@ static mlr_mix_params sized(const mlr_encoding *e, const mlr_record *r, int less
 static void set_columns(mlr_mix_params *p, const mlr_record *r)
 {
     mlr_lane lane = mlr_lane_of(r->dtype);
-    p->column = 8;
+    p->column = 4;
     if (r->dtype->cls == MLR_CLASS_OPAQUE) {
         return;
     }
@@ -351,18 +403,96 @@ static bool affordable(const mlr_encoding *e, const mlr_record *r, const mlr_mix
            (e->max_work == 0 || need.work_bytes <= e->max_work);
 }
 
+/* A whole small record, to try parameters on. */
+typedef struct sample {
+    uint8_t *memory; /* new bytes, then old ones: SAMPLE bytes each */
+    mlr_mix_sides s;
+} sample;
+
+enum { SAMPLE = 64 << 10 };
+
+static mlr_status sample_take(sample *t, const mlr_encoding *e, const mlr_view *v,
+                              mlr_err *err)
+{
+    const mlr_record *r = v->record;
+    size_t n = (size_t)r->new_bytes;
+    size_t old_n = r->old_bytes < n ? (size_t)r->old_bytes : n;
+    t->memory = mlr_take(e->alloc, 2 * SAMPLE);
+    if (t->memory == NULL) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for mix");
+    }
+    uint8_t *old = t->memory + SAMPLE;
+    memset(t->memory, 0, 2 * SAMPLE);
+    t->s = (mlr_mix_sides){.now = t->memory, .n = n, .old = old, .old_n = old_n};
+    return v->read(v->ctx, 0, n, t->memory, old_n > 0 ? old : NULL, err);
+}
+
+/* Bytes the sample takes with these parameters, in one attempt. */
+static mlr_status sample_cost(const sample *t, const mlr_encoding *e,
+                              const mlr_mix_params *p, size_t *bytes, mlr_err *err)
+{
+    mlr_encoding plain = *e;
+    plain.quick = true;
+    mlr_buf out;
+    mlr_buf_init(&out, e->alloc);
+    mlr_status st = encode_with(&plain, p, &t->s, &out, err);
+    *bytes = out.size;
+    mlr_buf_release(&out);
+    return st;
+}
+
+static bool tries_columns(const mlr_encoding *e, const mlr_record *r,
+                          const mlr_mix_params *p)
+{
+    return has_time(e) && p->column_flip == 0 && r->old_dtype == r->dtype &&
+           r->new_bytes > 0 && r->new_bytes <= SAMPLE && r->new_bytes <= r->block_new;
+}
+
+/* Columns that repeat are hard to foresee. */
+static mlr_status try_columns(const mlr_encoding *e, const mlr_view *v, mlr_mix_params *p,
+                              mlr_err *err)
+{
+    const mlr_record *r = v->record;
+    const uint8_t columns[] = {p->column, 1, 4, 8, (uint8_t)(r->row <= 64 ? r->row : 0)};
+    sample t = {0};
+    size_t least = SIZE_MAX;
+    mlr_mix_params trial = *p;
+    mlr_status st = sample_take(&t, e, v, err);
+    for (size_t i = 0; i < sizeof columns && st == MLR_OK; i++) {
+        size_t bytes = SIZE_MAX;
+        trial.column = columns[i];
+        bool again = columns[i] == 0 || (i > 0 && columns[i] == p->column);
+        if (!again) {
+            st = sample_cost(&t, e, &trial, &bytes, err);
+        }
+        if (bytes < least) {
+            least = bytes;
+            p->column = i == 0 ? p->column : columns[i];
+        }
+    }
+    mlr_give(e->alloc, t.memory, 2 * SAMPLE);
+    return st;
+}
+
 static mlr_status study(const mlr_encoding *e, const mlr_view *v, mlr_buf *model,
                         void **state, mlr_err *err)
 {
     *state = NULL;
+    const mlr_record *r = v->record;
     mlr_mix_params p;
     int less = 0;
     do {
-        p = sized(e, v->record, less);
-        set_columns(&p, v->record);
-    } while (!affordable(e, v->record, &p) && ++less < 24);
+        p = sized(r, less);
+        set_columns(&p, r);
+    } while (!affordable(e, r, &p) && ++less < 24);
     if (less == 24) {
         return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET, "memory for mix");
+    }
+    if (tries_columns(e, r, &p)) {
+        mlr_status st = try_columns(e, v, &p, err);
+        if (st != MLR_OK) {
+            return st;
+        }
     }
     uint8_t bytes[MLR_MIX_MODEL];
     mlr_mix_store(&p, bytes);

@@ -53,24 +53,14 @@ static mlr_status no_memory(maker *k)
 
 static mlr_encoding encoding_for(const maker *k, const mlr_choice *c, const mlr_exec *exec)
 {
-    enum { SEARCH_LEVEL = 10 };
-    mlr_encoding e = {.level = c->level,
-                      .search = c->strategy == MLR_NEURAL || c->level >= SEARCH_LEVEL ||
-                                c->strategy == MLR_STRATEGY_neural,
-                      .kernels = k->kernels,
-                      .alloc = k->o->alloc,
-                      .exec = exec,
-                      .tick = &k->gate.tick};
+    mlr_encoding e = mlr_encoding_for(c, k->device);
+    e.kernels = k->kernels;
+    e.alloc = k->o->alloc;
+    e.exec = exec;
+    e.tick = &k->gate.tick;
     if (c->dict) {
         e.dict = k->o->dict;
         e.dict_bytes = k->o->dict_bytes;
-    }
-    if (k->device->memory_bytes > 0) {
-        /* What blocks and records leave of the device's memory is for tables and work. */
-        uint64_t blocks = 4 * (uint64_t)k->device->block_bytes;
-        uint64_t rest = k->device->memory_bytes - blocks;
-        e.max_state = (size_t)(rest / 2);
-        e.max_work = (size_t)(rest / 2);
     }
     return e;
 }
@@ -287,6 +277,21 @@ typedef struct batch {
     mlr_err *lane_err;
 } batch;
 
+static mlr_status study(const maker *k, job *j, const mlr_choice *choice, mlr_err *err)
+{
+    uint8_t id;
+    mlr_trial best;
+    const mlr_inflater *inflater = k->o->inflater;
+    if (mlr_choose(&id, &best, &j->encoding, &j->view.view, choice, k->device, inflater,
+                   err) != MLR_OK) {
+        return err->status;
+    }
+    return mlr_session_begin(&j->session, &j->encoding, &j->view.view, mlr_encoder_get(id),
+                             inflater, err);
+}
+
+/* A strategy that was asked for by name but needs more memory than the device has gives way
+   to the best one that fits. */
 static void study_task(void *arg, size_t i, unsigned lane)
 {
     batch *b = arg;
@@ -295,13 +300,12 @@ static void study_task(void *arg, size_t i, unsigned lane)
     if (is_copy(j) || !mlr_keep_going(&b->k->gate.tick, 0, 0)) {
         return;
     }
-    uint8_t id;
-    mlr_trial best;
-    const mlr_inflater *inflater = b->k->o->inflater;
-    if (mlr_choose(&id, &best, &j->encoding, &j->view.view, &j->plan->choice, b->k->device,
-                   inflater, &j->err) == MLR_OK) {
-        mlr_session_begin(&j->session, &j->encoding, &j->view.view, mlr_encoder_get(id),
-                          inflater, &j->err);
+    mlr_choice choice = j->plan->choice;
+    if (study(b->k, j, &choice, &j->err) == MLR_E_UNSUPPORTED && choice.strategy >= 0) {
+        mlr_session_end(&j->session);
+        j->err = (mlr_err){0};
+        choice.strategy = MLR_AUTO;
+        study(b->k, j, &choice, &j->err);
     }
 }
 
@@ -590,8 +594,9 @@ static mlr_status finish(maker *k)
     mlr_buf content;
     mlr_buf_init(&content, k->o->alloc);
     mlr_index_finish(&k->index, k->plan, &content, k->err);
-    bool pays = k->o->index == MLR_INDEX_ALWAYS ||
-                (k->o->index == MLR_INDEX_IF_SMALL && content.size <= before / 20);
+    bool pays = k->index.tensors > 0 &&
+                (k->o->index == MLR_INDEX_ALWAYS ||
+                 (k->o->index == MLR_INDEX_IF_SMALL && content.size <= before / 20));
     if (pays && k->err->status == MLR_OK) {
         index_at = before + 1;
         mlr_patch_writer_chunk(&k->writer, MLR_CHUNK_INDEX, &content, NULL, k->err);

@@ -9,6 +9,7 @@
 
 void mlr_index_begin(mlr_index_writer *w, const mlr_allocator *alloc)
 {
+    w->tensors = 0;
     mlr_buf_init(&w->body, alloc);
     mlr_buf_init(&w->last_name, alloc);
 }
@@ -37,6 +38,7 @@ static void add_tensor(mlr_index_writer *w, const mlr_plan *p, uint32_t index)
 {
     const mlr_tensor *t = &p->matching->new_model->tensors[index];
     const mlr_pairing *q = &p->matching->pairs[index];
+    w->tensors++;
     add_name(w, t->key);
     mlr_buf_u8(&w->body, t->dtype->id);
     mlr_buf_u8(&w->body, q->change);

@@ -10,6 +10,7 @@
 
 typedef struct mlr_index_writer {
     mlr_buf body;
+    size_t tensors;
     mlr_buf last_name; /* names share their beginning with the one before */
 } mlr_index_writer;
 

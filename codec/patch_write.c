@@ -204,7 +204,9 @@ static mlr_status write_end(mlr_patch_writer *w, uint64_t index_at, mlr_err *err
     enum { END_CHUNK = 2 + MLR_CHUNK_END_BYTES + MLR_CHUNK_CHECK };
     mlr_buf end;
     mlr_buf_init(&end, w->waiting.alloc);
-    mlr_buf_u64(&end, index_at == 0 ? 0 : w->chunk_bytes + END_CHUNK - (index_at - 1));
+    if (index_at > 0) {
+        mlr_buf_u64(&end, w->chunk_bytes + END_CHUNK - (index_at - 1));
+    }
     mlr_status status = mlr_patch_writer_chunk(w, MLR_CHUNK_END, &end, NULL, err);
     mlr_buf_release(&end);
     return status;

@@ -151,11 +151,16 @@ mlr_status mlr_session_block(const mlr_session *s, mlr_bench *b, uint64_t first,
                            .old_n = old_n,
                            .first = first};
     size_t start = payload->size;
+    double begun = b->clock != NULL ? b->clock() : 0;
     if (s->encoder->encode(s->encoding, &block, payload, err) != MLR_OK) {
         return err->status;
     }
     if (payload->failed) {
         return no_memory(err);
     }
-    return prove(s, b, first, n, old_n, payload, start, err);
+    double encoded = b->clock != NULL ? b->clock() : 0;
+    mlr_status status = prove(s, b, first, n, old_n, payload, start, err);
+    b->encode_s += encoded - begun;
+    b->decode_s += b->clock != NULL ? b->clock() - encoded : 0;
+    return status;
 }

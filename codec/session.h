@@ -18,8 +18,14 @@ typedef struct mlr_session {
     mlr_decoder_need need; /* work_bytes without the inflater's */
 } mlr_session;
 
+/* Reads a clock, in seconds. Only predictions have one: making a patch never looks at time.
+ */
+typedef double (*mlr_clock)(void);
+
 /* Memory for one block at a time; one for each lane. */
 typedef struct mlr_bench {
+    mlr_clock clock;           /* NULL: the two below stay 0 */
+    double encode_s, decode_s; /* spent so far */
     uint8_t *new_bytes, *old, *out, *work;
     size_t new_room, old_room, out_room, work_room;
     const mlr_allocator *alloc;

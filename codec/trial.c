@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "codec/session.h"
-
 /* --- one strategy --------------------------------------------------------------------- */
 
 /* Bytes of the i-th of `count` pieces spread evenly over the record, in whole units. */
@@ -85,7 +83,7 @@ mlr_status mlr_trial_run(mlr_trial *out, const mlr_encoding *e, const mlr_view *
 {
     *out = (mlr_trial){0};
     mlr_session s;
-    mlr_bench bench = {0};
+    mlr_bench bench = {.clock = sample.clock};
     if (mlr_session_begin(&s, e, v, encoder, inflater, err) == MLR_OK &&
         mlr_bench_fit(&bench, &s, err) == MLR_OK) {
         out->need = s.need;
@@ -98,9 +96,27 @@ mlr_status mlr_trial_run(mlr_trial *out, const mlr_encoding *e, const mlr_view *
         }
     }
     out->lossless = err->status == MLR_OK;
+    out->encode_s = bench.encode_s;
+    out->decode_s = bench.decode_s;
     mlr_bench_release(&bench);
     mlr_session_end(&s);
     return err->status;
+}
+
+mlr_encoding mlr_encoding_for(const mlr_choice *choice, const mlr_device *device)
+{
+    enum { SEARCH_LEVEL = 10 };
+    mlr_encoding e = {.level = choice->level};
+    e.search = choice->strategy == MLR_NEURAL || choice->level >= SEARCH_LEVEL ||
+               choice->strategy == MLR_STRATEGY_neural;
+    if (device->memory_bytes > 0) {
+        /* What blocks and records leave of the device's memory is for tables and work. */
+        uint64_t blocks = 4 * (uint64_t)device->block_bytes;
+        uint64_t rest = device->memory_bytes - blocks;
+        e.max_state = (size_t)(rest / 2);
+        e.max_work = (size_t)(rest / 2);
+    }
+    return e;
 }
 
 /* --- which strategies ----------------------------------------------------------------- */
@@ -212,7 +228,7 @@ mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,
     mlr_candidates c = mlr_candidates_for(v->record, choice, device);
     *id = MLR_STRATEGY_raw;
     *best = (mlr_trial){.bytes = v->record->new_bytes, .exact = true, .lossless = true};
-    if (c.count == 1) {
+    if (choice->strategy >= 0 && c.count == 1) {
         *id = c.id[0];
         return MLR_OK;
     }

@@ -7,20 +7,23 @@
 #define MLR_CODEC_TRIAL_H
 
 #include "codec/plan.h"
+#include "codec/session.h"
 #include "codec/strategy.h"
 
 /* How much of a record is encoded: up to `pieces` pieces of `piece_bytes` new bytes. */
 typedef struct mlr_sample {
-    uint32_t pieces, piece_bytes;
+    uint32_t pieces, piece_bytes; /* 0 pieces: all of it */
+    mlr_clock clock;              /* NULL: do not measure time */
 } mlr_sample;
 
 typedef struct mlr_trial {
     uint64_t bytes; /* of the record under this strategy: model and payloads */
     uint64_t model_bytes;
-    double error;     /* relative, one standard error; 0 where all was encoded */
-    uint64_t encoded; /* new bytes really encoded */
-    bool exact;       /* all of the record was encoded */
-    bool lossless;    /* the decoder gave back every sampled byte */
+    double error;              /* relative, one standard error; 0 where all was encoded */
+    uint64_t encoded;          /* new bytes really encoded */
+    bool exact;                /* all of the record was encoded */
+    double encode_s, decode_s; /* for the bytes encoded; 0 without a clock */
+    bool lossless;             /* the decoder gave back every sampled byte */
     mlr_decoder_need need;
 } mlr_trial;
 
@@ -31,6 +34,10 @@ typedef struct mlr_trial {
 mlr_status mlr_trial_run(mlr_trial *out, const mlr_encoding *e, const mlr_view *v,
                          const mlr_encoder *encoder, const mlr_inflater *inflater,
                          mlr_sample sample, mlr_err *err);
+
+/* What a choice means for encoders on a device; memory, kernels and the rest are to be set.
+ */
+mlr_encoding mlr_encoding_for(const mlr_choice *choice, const mlr_device *device);
 
 /* Strategies worth a trial for a record, most promising first. */
 typedef struct mlr_candidates {

@@ -88,14 +88,26 @@ void mlr_builder_begin_file(mlr_builder *b, uint32_t member)
     b->file_metas = b->metas.count;
 }
 
-mlr_status mlr_builder_settle(mlr_builder *b, mlr_err *err)
-{
-    return mlr_tiling_prove(b, b->file_tensors, err);
-}
-
 static mlr_tensor_row *row_at(const mlr_builder *b, size_t i)
 {
     return mlr_rows_at(&b->tensors, i);
+}
+
+/* Whether the file has data in a file that another one may have data in as well. */
+static bool shares_data(const mlr_builder *b)
+{
+    for (size_t i = b->file_tensors; i < b->tensors.count; i++) {
+        uint32_t member = row_at(b, i)->tensor.member;
+        if (member != b->file && member < b->file_members) {
+            return true;
+        }
+    }
+    return false;
+}
+
+mlr_status mlr_builder_settle(mlr_builder *b, mlr_err *err)
+{
+    return mlr_tiling_prove(b, shares_data(b) ? 0 : b->file_tensors, err);
 }
 
 /* What tells metadata of different files apart is that their rows come later. */
@@ -114,6 +126,7 @@ static bool same_meta(const void *table, uint32_t row, mlr_str key)
 
 void mlr_builder_undo_file(mlr_builder *b)
 {
+    b->proven.at = NULL;
     while (b->tensors.count > b->file_tensors) {
         mlr_str key = row_at(b, b->tensors.count - 1)->tensor.key;
         mlr_key_remove_last(&b->keys, mlr_key_tag(&b->keys, key));
@@ -244,8 +257,12 @@ static bool copy_spec(mlr_tensor *t, const mlr_tensor_spec *spec, mlr_pool *pool
         return false;
     }
     if (spec->quant != NULL) {
-        t->quant = (const mlr_quant *)mlr_pool_copy(pool, spec->quant, sizeof *spec->quant);
-        return t->quant != NULL;
+        mlr_quant *quant = mlr_pool_take(pool, sizeof *quant);
+        if (quant == NULL) {
+            return false;
+        }
+        *quant = *spec->quant;
+        t->quant = quant;
     }
     return true;
 }
@@ -367,8 +384,11 @@ static const mlr_key_index *keep_index(const mlr_builder *b)
     *x = b->keys;
     if (x->slot != NULL) {
         size_t bytes = ((size_t)x->mask + 1) * sizeof *x->slot;
-        x->slot = (mlr_key_slot *)mlr_pool_copy(b->pool, x->slot, bytes);
-        return x->slot == NULL ? NULL : x;
+        x->slot = mlr_pool_take(b->pool, bytes);
+        if (x->slot == NULL) {
+            return NULL;
+        }
+        memcpy(x->slot, b->keys.slot, bytes);
     }
     return x;
 }

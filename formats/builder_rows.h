@@ -31,6 +31,13 @@ static inline void *mlr_rows_at(const mlr_rows *r, size_t i)
     return chunk + i % MLR_ROWS_PER_CHUNK * r->row_bytes;
 }
 
+/* Tensors [from, upto) in the order of their offsets, proven not to overlap. */
+typedef struct mlr_placement {
+    struct mlr_place *at; /* NULL: none yet */
+    size_t count;         /* without empty and tied tensors */
+    size_t from, upto;
+} mlr_placement;
+
 struct mlr_builder {
     mlr_pool *pool, *scratch;
     mlr_rows members; /* mlr_member */
@@ -39,7 +46,8 @@ struct mlr_builder {
     mlr_key_index keys, meta_keys;
     /* counts when the file being parsed began */
     size_t file_tensors, file_metas, file_members;
-    uint32_t file; /* its member */
+    uint32_t file;        /* its member */
+    mlr_placement proven; /* what settle() found, which finish() need not find again */
     bool out_of_memory;
     uint64_t text_bytes; /* of names, keys and texts, so that a vast file stays cheap */
 };

@@ -124,8 +124,7 @@ static bool path_number(mlr_onnx *o, uint32_t index, uint64_t at)
     return mlr_onnx_path_add(o, text, at);
 }
 
-/* --- messages that are entered ----------------------------------------------------------
- */
+/* --- messages that are entered --- */
 
 static frame *top(walker *k)
 {
@@ -169,8 +168,6 @@ static void enter_graph(walker *k, const mlr_pb_field *f, size_t path_n,
     if (n != NULL) {
         *scope = (mlr_onnx_scope){.outer = outer, .id = k->o.scopes++};
         n->scope = scope;
-        n->value = (mlr_region){0};
-        n->constant = false;
     }
 }
 
@@ -315,8 +312,7 @@ static void enter_function(walker *k, const mlr_pb_field *f)
     }
 }
 
-/* --- tensors ----------------------------------------------------------------------------
- */
+/* --- tensors --- */
 
 /* SparseTensorProto: two tensors; the one of values carries the name of the whole. */
 static void read_sparse(walker *k, const mlr_pb_field *f, bool initializer)
@@ -354,8 +350,7 @@ static void read_initializer(walker *k, const mlr_pb_field *f)
     k->o.path_n = path_n;
 }
 
-/* --- fields of each message --------------------------------------------------------------
- */
+/* --- fields of each message --- */
 
 static void visit_model(walker *k, const mlr_pb_field *f)
 {
@@ -587,6 +582,6 @@ static int probe(const uint8_t *head, size_t n, uint64_t size)
 const mlr_format mlr_format_onnx = {.name = "onnx",
                                     .title = "ONNX",
                                     .suffixes = "onnx",
-                                    .patch_suffix = "onup",
+                                    .patch_suffix = "onxp",
                                     .probe = probe,
                                     .parse = parse};

@@ -25,6 +25,12 @@ typedef struct mlr_opened mlr_opened;
 /*
  * Opens a file, a directory, an index file, any shard of a set, or
  * hf://org/name[@rev][/file].
+ *
+ * A directory's visible files are all members, in the order of their names; its
+ * subdirectories are not. Those that are no model, such as a tokenizer, are opaque. Only
+ * the file that the user named may be a symbolic link; other files are reached without
+ * links, except those of a Hugging Face cache into its own blobs. A key that an earlier
+ * member has taken is preceded by the file's name and a colon.
  * `*out` is released by mlr_model_close(). `options` may be NULL.
  */
 mlr_status mlr_model_open(mlr_opened **out, const char *path,

@@ -49,8 +49,7 @@ static void *take(mlr_tfl *f, uint64_t count, size_t each)
     return p;
 }
 
-/* --- payloads
- * ------------------------------------------------------------------------------ */
+/* --- payloads --- */
 
 /* Buffer {data, offset, size}: bytes in the FlatBuffer, or behind it beyond 2 GB. */
 static void read_buffer(mlr_tfl *f, const mlr_fb_table *t, mlr_tfl_buffer *b)
@@ -184,8 +183,7 @@ static void read_payloads(mlr_tfl *f)
     }
 }
 
-/* --- subgraphs
- * ----------------------------------------------------------------------------- */
+/* --- subgraphs --- */
 
 static void read_subgraph(mlr_tfl *f, const mlr_fb_table *t, uint32_t index)
 {
@@ -228,8 +226,7 @@ static void read_subgraphs(mlr_tfl *f)
     }
 }
 
-/* --- what the model says about itself
- * -------------------------------------------------------- */
+/* --- what the model says about itself --- */
 
 static void add_meta(mlr_tfl *f, const mlr_meta *m)
 {
@@ -420,6 +417,6 @@ static int probe(const uint8_t *head, size_t n, uint64_t size)
 const mlr_format mlr_format_tflite = {.name = "tflite",
                                       .title = "TFLite",
                                       .suffixes = "tflite,lite",
-                                      .patch_suffix = "tfup",
+                                      .patch_suffix = "tflp",
                                       .probe = probe,
                                       .parse = parse};

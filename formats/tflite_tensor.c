@@ -154,8 +154,7 @@ void mlr_tfl_scan_tensors(mlr_tfl *f, uint32_t subgraph)
     }
 }
 
-/* --- quantization
- * -------------------------------------------------------------------------- */
+/* --- quantization --- */
 
 static mlr_values numbers(mlr_tfl *f, const mlr_fb_vector *v, unsigned dtype)
 {
@@ -242,8 +241,7 @@ static bool read_quant(mlr_tfl *f, const struct mlr_tfl_row *row, const uint64_t
     return scale.count > 0;
 }
 
-/* --- adding
- * -------------------------------------------------------------------------------- */
+/* --- adding --- */
 
 bool mlr_tfl_prefix(mlr_tfl *f, uint32_t subgraph, char to[2 * MLR_MAX_NAME], size_t *n)
 {

@@ -8,12 +8,6 @@
 #include "formats/builder_rows.h"
 #include "formats/place_sort.h"
 
-/* Tensors of data in the order of their offsets. */
-typedef struct placement {
-    mlr_place *at;
-    size_t count;
-} placement;
-
 static mlr_tensor_row *row_at(const mlr_builder *b, uint32_t i)
 {
     return mlr_rows_at(&b->tensors, i);
@@ -32,8 +26,8 @@ static uint32_t tensor_of(const mlr_place *p)
 
 typedef enum gather_what { WITH_DATA_ONLY, EMPTY_TOO } gather_what;
 
-static mlr_status gather(const mlr_builder *b, size_t from, gather_what what, placement *p,
-                         mlr_err *err)
+static mlr_status gather(const mlr_builder *b, size_t from, gather_what what,
+                         mlr_placement *p, mlr_err *err)
 {
     static const char rule[] = "memory for sorting tensors";
     size_t n = b->tensors.count - from;
@@ -41,7 +35,7 @@ static mlr_status gather(const mlr_builder *b, size_t from, gather_what what, pl
     if (at == NULL) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, rule);
     }
-    p->count = 0;
+    *p = (mlr_placement){.from = from, .upto = b->tensors.count};
     for (size_t i = from; i < b->tensors.count; i++) {
         const mlr_tensor *t = &row_at(b, (uint32_t)i)->tensor;
         uint32_t rank = (uint32_t)i | (t->data.len > 0 ? HAS_DATA : 0);
@@ -64,7 +58,7 @@ static mlr_status overlap(const mlr_builder *b, uint32_t x, uint32_t y, mlr_err 
 }
 
 /* Ties equal ranges, refuses partial overlaps, and drops tied ones from the placement. */
-static mlr_status prove(mlr_builder *b, placement *p, mlr_err *err)
+static mlr_status prove(mlr_builder *b, mlr_placement *p, mlr_err *err)
 {
     size_t kept = 0;
     for (size_t i = 0; i < p->count; i++) {
@@ -89,9 +83,16 @@ static mlr_status prove(mlr_builder *b, placement *p, mlr_err *err)
 
 mlr_status mlr_tiling_prove(mlr_builder *b, size_t from, mlr_err *err)
 {
-    placement p = {0};
+    mlr_placement p = {0};
+    b->proven.at = NULL;
     mlr_status status = gather(b, from, WITH_DATA_ONLY, &p, err);
-    return status == MLR_OK ? prove(b, &p, err) : status;
+    if (status == MLR_OK) {
+        status = prove(b, &p, err);
+    }
+    if (status == MLR_OK) {
+        b->proven = p;
+    }
+    return status;
 }
 
 /* Whether the file's tensors lie one behind another as they were defined: the usual case.
@@ -114,7 +115,7 @@ mlr_status mlr_builder_gapless(mlr_builder *b, mlr_region data, mlr_err *err)
     if (gapless_as_defined(b, pos, end)) {
         return MLR_OK;
     }
-    placement p = {0};
+    mlr_placement p = {0};
     mlr_status status = gather(b, b->file_tensors, EMPTY_TOO, &p, err);
     for (size_t i = 0; status == MLR_OK && i < p.count; i++) {
         const mlr_tensor_row *row = row_at(b, tensor_of(&p.at[i]));
@@ -135,8 +136,8 @@ mlr_status mlr_builder_gapless(mlr_builder *b, mlr_region data, mlr_err *err)
 }
 
 /* Writes the spans of one member, or counts them where `to` is NULL. */
-static size_t cover(const mlr_builder *b, const placement *p, size_t *next, mlr_member *m,
-                    mlr_span *to)
+static size_t cover(const mlr_builder *b, const mlr_placement *p, size_t *next,
+                    mlr_member *m, mlr_span *to)
 {
     uint32_t member = *next < p->count ? p->at[*next].member : MLR_NO_TENSOR;
     size_t n = 0;
@@ -168,10 +169,10 @@ static size_t cover(const mlr_builder *b, const placement *p, size_t *next, mlr_
 }
 
 /* All members in turn; returns the number of spans. */
-static size_t cover_all(const mlr_builder *b, const placement *p, mlr_member *members,
+static size_t cover_all(const mlr_builder *b, const mlr_placement *p, mlr_member *members,
                         mlr_span *to)
 {
-    static const placement nothing = {0};
+    static const mlr_placement nothing = {0};
     size_t next = 0, n = 0;
     for (size_t i = 0; i < b->members.count; i++) {
         bool mine = next < p->count && p->at[next].member == i;
@@ -187,20 +188,20 @@ static size_t cover_all(const mlr_builder *b, const placement *p, mlr_member *me
 mlr_status mlr_tiling_make(mlr_builder *b, mlr_model *out, mlr_member *members,
                            mlr_err *err)
 {
-    placement p = {0};
-    mlr_status status = gather(b, 0, WITH_DATA_ONLY, &p, err);
-    if (status == MLR_OK) {
-        status = prove(b, &p, err);
+    const mlr_placement *p = &b->proven;
+    bool covers_all = p->at != NULL && p->from == 0 && p->upto == b->tensors.count;
+    if (!covers_all) {
+        mlr_status status = mlr_tiling_prove(b, 0, err);
+        if (status != MLR_OK) {
+            return status;
+        }
     }
-    if (status != MLR_OK) {
-        return status;
-    }
-    size_t n = cover_all(b, &p, members, NULL);
+    size_t n = cover_all(b, p, members, NULL);
     mlr_span *spans = mlr_pool_take(b->pool, n * sizeof *spans);
     if (spans == NULL) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the spans");
     }
     out->spans = spans;
-    out->span_count = cover_all(b, &p, members, spans);
+    out->span_count = cover_all(b, p, members, spans);
     return MLR_OK;
 }

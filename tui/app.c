@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "apply/host/err_text.h"
 #include "apply/host/file.h"
 #include "apply/host/heap.h"
 #include "tui/script.h"
@@ -60,7 +59,7 @@ static mlr_glyph_level find_level(const mlr_tui_options *o)
     return plain || !mlr_term_has_blocks() ? MLR_GLYPHS_ASCII : MLR_GLYPHS_BLOCK;
 }
 
-static const char *find_theme(const mlr_tui_options *o, mlr_depth depth)
+static const char *find_theme(const mlr_tui_options *o, mlr_color_depth depth)
 {
     const char *env = getenv("MALLORN_THEME");
     if (o->theme != NULL) {
@@ -70,13 +69,6 @@ static const char *find_theme(const mlr_tui_options *o, mlr_depth depth)
         return env;
     }
     return depth == MLR_DEPTH_MONO ? "mono" : depth == MLR_DEPTH_8 ? "console8" : "default";
-}
-
-static int complain(const mlr_err *err)
-{
-    char text[512];
-    fprintf(stderr, "mallorn: %s\n", mlr_err_text(err, text, sizeof text));
-    return mlr_exit_code(err);
 }
 
 /* Everything but the terminal; the app is in `app` afterwards. */
@@ -92,7 +84,7 @@ static mlr_status begin(mlr_app *app, const mlr_tui_options *o, const places *p,
     return MLR_OK;
 }
 
-static mlr_status set_looks(mlr_app *app, const mlr_tui_options *o, mlr_depth depth,
+static mlr_status set_looks(mlr_app *app, const mlr_tui_options *o, mlr_color_depth depth,
                             mlr_glyph_level level, mlr_err *err)
 {
     app->depth = depth;
@@ -171,26 +163,24 @@ static int loop(mlr_app *app, mlr_term *t)
     return ended_by;
 }
 
-static int run_terminal(const mlr_tui_options *o, const places *p)
+static mlr_status run_terminal(const mlr_tui_options *o, const places *p, mlr_err *err)
 {
-    mlr_err err = {0};
     mlr_term *t = NULL;
     mlr_app *app = mlr_take(o->alloc, sizeof *app);
     mlr_term_options options = {o->alloc, no_color(o), o->no_mouse};
     int ended_by = 0;
     if (app == NULL) {
-        (void)mlr_fail(&err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the program");
-        return complain(&err);
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the program");
     }
-    mlr_status s = mlr_term_open(&t, &options, &err);
+    mlr_status s = mlr_term_open(&t, &options, err);
     bool begun = false;
     if (s == MLR_OK) {
-        s = begin(app, o, p, mlr_term_wake_fd(t), &err);
+        s = begin(app, o, p, mlr_term_wake_fd(t), err);
         begun = s == MLR_OK;
     }
     if (s == MLR_OK) {
         mlr_term_size(t, &app->rows, &app->cols);
-        s = set_looks(app, o, mlr_term_depth(t), find_level(o), &err);
+        s = set_looks(app, o, mlr_term_depth(t), find_level(o), err);
     }
     if (s == MLR_OK) {
         show_first(app, o);
@@ -201,10 +191,10 @@ static int run_terminal(const mlr_tui_options *o, const places *p)
     }
     mlr_term_close(t);
     mlr_give(o->alloc, app, sizeof *app);
-    if (s != MLR_OK) {
-        return complain(&err);
+    if (s == MLR_OK && ended_by != 0) {
+        s = mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, "a signal asked it to end");
     }
-    return ended_by == 0 ? 0 : 128 + ended_by;
+    return s;
 }
 
 static mlr_status read_script(const mlr_tui_options *o, char **text, size_t *taken,
@@ -227,31 +217,34 @@ static mlr_status read_script(const mlr_tui_options *o, char **text, size_t *tak
     return s;
 }
 
-static int run_script(const mlr_tui_options *o, const places *p)
+static mlr_status run_script(const mlr_tui_options *o, const places *p, mlr_err *err)
 {
-    mlr_err err = {0};
     char *text = NULL;
     size_t taken = 0;
     mlr_app *app = mlr_take(o->alloc, sizeof *app);
-    mlr_status s = read_script(o, &text, &taken, &err);
-    if (app != NULL && s == MLR_OK && begin(app, o, p, -1, &err) == MLR_OK) {
+    mlr_status s = read_script(o, &text, &taken, err);
+    if (s == MLR_OK && app == NULL) {
+        s = mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the program");
+    }
+    s = s == MLR_OK ? begin(app, o, p, -1, err) : s;
+    if (s == MLR_OK) {
         mlr_glyph_level level = MLR_GLYPHS_BLOCK;
         if (o->glyphs != NULL) {
             level = find_level(o);
         }
-        s = set_looks(app, o, no_color(o) ? MLR_DEPTH_MONO : MLR_DEPTH_RGB, level, &err);
+        s = set_looks(app, o, no_color(o) ? MLR_DEPTH_MONO : MLR_DEPTH_RGB, level, err);
         if (s == MLR_OK) {
             show_first(app, o);
-            s = mlr_script_run(app, text, &err);
+            s = mlr_script_run(app, text, err);
         }
         mlr_app_release(app);
     }
     mlr_give(o->alloc, text, taken);
     mlr_give(o->alloc, app, sizeof *app);
-    return err.status == MLR_OK ? 0 : complain(&err);
+    return s;
 }
 
-int mlr_tui_run(const mlr_tui_options *o)
+mlr_status mlr_tui_run(const mlr_tui_options *o, mlr_err *err)
 {
     mlr_heap heap;
     places p;
@@ -264,13 +257,11 @@ int mlr_tui_run(const mlr_tui_options *o)
     find_place(p.config, sizeof p.config, "XDG_CONFIG_HOME", ".config");
     find_place(p.state, sizeof p.state, "XDG_STATE_HOME", ".local/state");
     if (own.script != NULL) {
-        return run_script(&own, &p);
+        return run_script(&own, &p, err);
     }
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-        fputs(
-            "mallorn: the terminal UI needs a terminal; see mallorn --help for commands\n",
-            stderr);
-        return 2;
+        return mlr_fail(err, MLR_E_USAGE, MLR_NO_OFFSET,
+                        "a terminal for the terminal interface");
     }
-    return run_terminal(&own, &p);
+    return run_terminal(&own, &p, err);
 }

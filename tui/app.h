@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "apply/base/alloc.h"
+#include "apply/base/status.h"
 
 typedef enum mlr_color_mode {
     MLR_COLOR_AUTO,
@@ -23,7 +24,8 @@ typedef struct mlr_tui_options {
     bool no_mouse;
 } mlr_tui_options;
 
-/* Runs until the user quits. Returns a process exit code; says on stderr what failed. */
-int mlr_tui_run(const mlr_tui_options *o);
+/* Runs until the user quits. A signal that asked it to end is MLR_E_CANCELLED. The terminal
+   is as it was before, whatever happened. */
+mlr_status mlr_tui_run(const mlr_tui_options *o, mlr_err *err);
 
 #endif

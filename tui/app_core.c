@@ -100,6 +100,7 @@ void mlr_app_release(mlr_app *app)
     (void)mlr_job_join(&app->job);
     mlr_job_drop_notes(&app->job);
     drop_opening(app);
+    mlr_survey_release(app->survey);
     for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
         if (app->state[i] != NULL) {
             screens[i]->close(app, app->state[i]);
@@ -179,8 +180,42 @@ static mlr_status open_work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_e
     return mlr_pair_open(app->opening, app->alloc, err);
 }
 
+static void collect_notes(mlr_app *app)
+{
+    for (mlr_note *n = mlr_job_collect(&app->job); n != NULL;) {
+        mlr_note *next = n->next;
+        if (app->survey == NULL) {
+            n->release(n);
+        } else {
+            mlr_survey_apply(app->survey, &app->session.rows, n);
+        }
+        n = next;
+    }
+}
+
+void mlr_app_analyse(mlr_app *app)
+{
+    mlr_err err = {0};
+    const mlr_ui_session *s = &app->session;
+    if (s->new_model == NULL || mlr_job_state_of(&app->job) != MLR_JOB_IDLE) {
+        return;
+    }
+    mlr_survey_release(app->survey);
+    app->survey = mlr_survey_make(s->old_model, s->new_model, app->alloc);
+    app->job.started_ms = app->now_ms;
+    if (app->survey == NULL || mlr_job_start(&app->job, "analysing", mlr_survey_work,
+                                             app->survey, &err) != MLR_OK) {
+        mlr_app_say(app, MLR_ROLE_ERROR, "no memory or no thread to analyse the models");
+    }
+}
+
 void mlr_app_open_pair(mlr_app *app, const char *old_path, const char *new_path)
 {
+    if (app->opening == NULL) { /* an analysis gives way */
+        mlr_job_cancel(&app->job);
+        (void)mlr_job_join(&app->job);
+        collect_notes(app);
+    }
     if (mlr_job_state_of(&app->job) != MLR_JOB_IDLE) {
         mlr_app_say(app, MLR_ROLE_WARNING, "%s is still running; ^G stops it",
                     app->job.title);
@@ -224,23 +259,44 @@ static void finish_opening(mlr_app *app, const mlr_err *err)
             (void)mlr_app_show(app, MLR_SCREEN_OPEN);
         }
     } else {
+        mlr_survey_release(app->survey); /* it reads the models that close now */
+        app->survey = NULL;
         mlr_session_adopt(&app->session, app->opening);
         renew_screens(app);
         mlr_app_uncover(app);
         (void)mlr_app_show(app, MLR_SCREEN_TENSORS);
     }
     drop_opening(app);
+    if (err->status == MLR_OK) {
+        mlr_app_analyse(app);
+    }
+}
+
+static void finish_analysis(mlr_app *app, const mlr_err *err)
+{
+    if (err->status == MLR_E_CANCELLED) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "analysis stopped; what is known stays");
+    } else if (err->status != MLR_OK) {
+        mlr_app_say_err(app, err);
+    }
 }
 
 bool mlr_app_poll(mlr_app *app)
 {
-    if (mlr_job_state_of(&app->job) != MLR_JOB_ENDED) {
-        return mlr_job_state_of(&app->job) == MLR_JOB_RUNNING;
+    mlr_job_state state = mlr_job_state_of(&app->job);
+    if (state == MLR_JOB_IDLE) {
+        return false;
+    }
+    collect_notes(app);
+    if (state == MLR_JOB_RUNNING) {
+        return true;
     }
     (void)mlr_job_join(&app->job);
-    mlr_job_drop_notes(&app->job);
+    mlr_err err = app->job.err;
     if (app->opening != NULL) {
-        finish_opening(app, &app->job.err);
+        finish_opening(app, &err);
+    } else {
+        finish_analysis(app, &err);
     }
     return true;
 }

@@ -5,11 +5,12 @@
 #ifndef MLR_TUI_APP_CORE_H
 #define MLR_TUI_APP_CORE_H
 
-#include "tui/cells.h"
+#include "tui/grid.h"
 #include "tui/job.h"
 #include "tui/keys.h"
-#include "tui/screen.h"
 #include "tui/model_pair.h"
+#include "tui/screen.h"
+#include "tui/survey.h"
 #include "tui/theme.h"
 #include "tui/widget_list.h"
 #include "tui/widget_prompt.h"
@@ -44,19 +45,20 @@ struct mlr_app {
     const mlr_allocator *alloc;
     const char *config_dir, *state_dir; /* borrowed; NULL: none */
     mlr_theme theme;
-    mlr_depth depth;
+    mlr_color_depth depth;
     mlr_glyph_level level;
     mlr_glyphs glyphs;
     int rows, cols;
     uint64_t now_ms; /* set by whoever runs the app: a test's clock stands still */
-    mlr_session session;
+    mlr_ui_session session;
     void *state[MLR_SCREEN_COUNT]; /* NULL: not opened yet */
     mlr_screen_id tab, over;       /* MLR_SCREEN_NONE: nothing lies over the tab */
     mlr_question question;
     mlr_menu menu;
     mlr_history search_history, filter_history, command_history;
     mlr_job job;
-    mlr_opened_pair *opening; /* what the job works on */
+    mlr_opened_pair *opening; /* what the job works on, */
+    mlr_survey *survey;       /* or what it found out about the open pair; NULL: nothing */
     char message[256];        /* shown until the next key; "": none */
     mlr_role message_role;
     char unsaved[64]; /* "1 rule": what quitting would lose; "": nothing */
@@ -91,6 +93,9 @@ void mlr_app_uncover(mlr_app *app);
 
 /* Starts opening a pair on the worker; the tensor table follows. */
 void mlr_app_open_pair(mlr_app *app, const char *old_path, const char *new_path);
+
+/* Starts the analysis of the pair that is open. */
+void mlr_app_analyse(mlr_app *app);
 
 /* Sentences for the status line. */
 void mlr_app_say(mlr_app *app, mlr_role role, const char *fmt, ...)

@@ -1,5 +1,4 @@
 /* The frame round every screen: title, tabs, status, keys, and what is asked on top. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,8 +9,20 @@
 static const mlr_glyph_id spinner[4] = {MLR_G_SPIN_1, MLR_G_SPIN_2, MLR_G_SPIN_3,
                                         MLR_G_SPIN_4};
 
-/* "reading 214/290  74%  4 s", and a spinner; returns the columns it takes. */
-static int draw_job(const mlr_app *app, mlr_view v)
+/* " 74%  4 s": how much is done and, once that can be told, how long it still takes. */
+static void put_left(const mlr_app *app, double share, char *to, size_t room)
+{
+    char left[32] = "";
+    uint64_t ms = app->now_ms - app->job.started_ms;
+    if (ms > 1000 && share > 0.02 && share < 1) {
+        mlr_fmt_seconds(left, sizeof left,
+                        (uint64_t)((double)ms * (1 - share) / share / 1000) + 1);
+    }
+    snprintf(to, room, " %.0f%%%s%s", share * 100, left[0] == '\0' ? "" : "  ", left);
+}
+
+/* "reading 74%  4 s", and a spinner; returns the columns it takes. */
+static int draw_job(const mlr_app *app, mlr_pane v)
 {
     mlr_job *job = (mlr_job *)(uintptr_t)&app->job; /* atomics are read, nothing changes */
     if (mlr_job_state_of(job) != MLR_JOB_RUNNING) {
@@ -21,10 +32,9 @@ static int draw_job(const mlr_app *app, mlr_view v)
     uint64_t total = atomic_load(&job->total);
     char text[96];
     int n = snprintf(text, sizeof text, "%s", job->title);
-    if (total > 0 && n > 0 && (size_t)n < sizeof text) {
-        snprintf(text + n, sizeof text - (size_t)n,
-                 " %" PRIu64 "/%" PRIu64 "  %" PRIu64 "%%", done, total,
-                 done * 100 / total);
+    if (total > 0 && n > 0) {
+        double share = (double)done / (double)total;
+        put_left(app, share < 1 ? share : 1, text + n, sizeof text - (size_t)n);
     }
     int width = mlr_text_width(text, strlen(text)) + 3;
     mlr_put(v, 0, v.cols - width + 2, MLR_ROLE_TITLE_JOB, text);
@@ -32,11 +42,11 @@ static int draw_job(const mlr_app *app, mlr_view v)
     return width + 1;
 }
 
-static void draw_title(const mlr_app *app, mlr_view v)
+static void draw_title(const mlr_app *app, mlr_pane v)
 {
     int at = mlr_put(v, 0, 1, MLR_ROLE_TITLE, "mallorn") + 2;
     int room = v.cols - at - draw_job(app, v) - 1;
-    const mlr_session *s = &app->session;
+    const mlr_ui_session *s = &app->session;
     const char *a = s->old_path;
     const char *b = s->new_path;
     if (app->opening != NULL) {
@@ -63,7 +73,7 @@ static void draw_title(const mlr_app *app, mlr_view v)
     mlr_put(v, 0, at, MLR_ROLE_TITLE_PATH, text);
 }
 
-static void draw_tabs(const mlr_app *app, mlr_view v)
+static void draw_tabs(const mlr_app *app, mlr_pane v)
 {
     int at = 1;
     for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
@@ -82,7 +92,7 @@ static void draw_tabs(const mlr_app *app, mlr_view v)
     mlr_put_right(v, 1, v.cols - 6, MLR_ROLE_KEY, "?");
 }
 
-static void draw_status(const mlr_app *app, mlr_view v, int row)
+static void draw_status(const mlr_app *app, mlr_pane v, int row)
 {
     char text[sizeof app->message] = "";
     mlr_role role = MLR_ROLE_STATUS;
@@ -104,7 +114,7 @@ static void draw_status(const mlr_app *app, mlr_view v, int row)
     mlr_put(v, row, end, role, " ");
 }
 
-static int bar_item(mlr_view v, int row, int at, mlr_action action)
+static int bar_item(mlr_pane v, int row, int at, mlr_action action)
 {
     char key[16];
     const char *word = mlr_action_get(action)->bar;
@@ -118,7 +128,7 @@ static int bar_item(mlr_view v, int row, int at, mlr_action action)
 }
 
 /* "Enter run|Esc close": keys and words, where typing goes into a list. */
-static void draw_hints(mlr_view v, int row, const char *hints)
+static void draw_hints(mlr_pane v, int row, const char *hints)
 {
     int at = 1;
     while (*hints != '\0') {
@@ -131,7 +141,7 @@ static void draw_hints(mlr_view v, int row, const char *hints)
     }
 }
 
-static void draw_key_bar(const mlr_app *app, mlr_view v, int row)
+static void draw_key_bar(const mlr_app *app, mlr_pane v, int row)
 {
     const char *hints = app->menu.open ? "↑↓ move|Enter choose|Esc close"
                                        : mlr_screen_get(mlr_app_top(app))->hints;
@@ -157,7 +167,7 @@ static void draw_key_bar(const mlr_app *app, mlr_view v, int row)
     }
 }
 
-static void draw_menu(const mlr_app *app, mlr_view body)
+static void draw_menu(const mlr_app *app, mlr_pane body)
 {
     const mlr_menu *m = &app->menu;
     int label = 0;
@@ -169,16 +179,16 @@ static void draw_menu(const mlr_app *app, mlr_view body)
     cols = body.cols - cols <= 8 ? body.cols : cols; /* slivers beside it only disturb */
     int rows = (int)m->list.count + 3;
     rows = rows > body.rows ? body.rows : rows;
-    rows = rows > 18 ? 18 : rows;
-    mlr_view box =
-        mlr_view_part(body, (body.rows - rows) / 3, (body.cols - cols) / 2, rows, cols);
+    rows = rows > 20 ? 20 : rows;
+    mlr_pane box =
+        mlr_pane_part(body, (body.rows - rows) / 3, (body.cols - cols) / 2, rows, cols);
     box.grid->cursor_row = -1;
     mlr_fill(box, MLR_ROLE_TEXT);
-    mlr_view in = mlr_frame(box, m->title, "type to filter");
-    mlr_list_draw(&m->list, mlr_view_part(in, 0, 1, in.rows, in.cols - 2));
+    mlr_pane in = mlr_frame(box, m->title, "type to filter");
+    mlr_list_draw(&m->list, mlr_pane_part(in, 0, 1, in.rows, in.cols - 2));
 }
 
-static void draw_too_small(const mlr_app *app, mlr_view v)
+static void draw_too_small(const mlr_app *app, mlr_pane v)
 {
     char text[64];
     snprintf(text, sizeof text, "needs %dx%d, has %dx%d", MLR_LEAST_COLS, MLR_LEAST_ROWS,
@@ -192,13 +202,13 @@ void mlr_app_draw(mlr_app *app, mlr_grid *g)
     if (mlr_grid_resize(g, app->rows, app->cols, NULL) != MLR_OK) {
         return;
     }
-    mlr_view v = mlr_view_all(g);
+    mlr_pane v = mlr_pane_all(g);
     if (app->rows < MLR_LEAST_ROWS || app->cols < MLR_LEAST_COLS) {
         draw_too_small(app, v);
         return;
     }
     mlr_screen_id top = mlr_app_top(app);
-    mlr_view body = mlr_view_part(v, 2, 0, v.rows - 4, v.cols);
+    mlr_pane body = mlr_pane_part(v, 2, 0, v.rows - 4, v.cols);
     draw_title(app, v);
     draw_tabs(app, v);
     if (app->state[top] != NULL) {
@@ -208,7 +218,7 @@ void mlr_app_draw(mlr_app *app, mlr_grid *g)
     draw_status(app, v, v.rows - 2);
     if (app->question.open) {
         g->cursor_row = -1;
-        mlr_prompt_draw(&app->question.prompt, mlr_view_part(v, 0, 1, v.rows, v.cols - 2),
+        mlr_prompt_draw(&app->question.prompt, mlr_pane_part(v, 0, 1, v.rows, v.cols - 2),
                         v.rows - 1, app->question.label);
     } else {
         draw_key_bar(app, v, v.rows - 1);
@@ -256,10 +266,7 @@ mlr_status mlr_app_screenshot(mlr_app *app, const char *path, mlr_err *err)
 {
     mlr_grid g;
     mlr_grid_init(&g, app->alloc, &app->glyphs);
-    bool asking = app->question.open;
-    app->question.open = false;
     mlr_app_draw(app, &g);
-    app->question.open = asking;
     mlr_status s = mlr_screenshot_write(&g, &app->theme, app->depth, path, err);
     mlr_grid_release(&g);
     return s;

@@ -132,7 +132,7 @@ static bool read_word(reader *r, size_t from, size_t n)
             return r->why == NULL;
         }
     }
-    return wrong(r, from, "a field such as chg, size, name, or a kind such as changed");
+    return wrong(r, from, "a field such as chg, or a kind such as same");
 }
 
 static int read_compare(reader *r)
@@ -207,9 +207,7 @@ static bool read_term(reader *r)
             return r->why == NULL && read_value(r, t, fields[i].kind);
         }
     }
-    return wrong(r, from,
-                 "a field: chg cos ent size out ratio err level name dtype "
-                 "strategy dict by kind");
+    return wrong(r, from, "a field such as chg, size or name");
 }
 
 static bool read_or(reader *r);
@@ -336,7 +334,7 @@ static int compare_maybe(const mlr_filter *f, const mlr_filter_node *t, const ch
     return s == NULL ? -1 : compare_text(f, t, s, strlen(s));
 }
 
-static int compare_by(const mlr_filter *f, const mlr_filter_node *t, const mlr_row *row)
+static int compare_by(const mlr_filter *f, const mlr_filter_node *t, const mlr_ui_row *row)
 {
     static const char *const words[][2] = {
         {"nobody", "-"}, {"rule", "rule"}, {"auto", "auto"}, {"me", "you"}};
@@ -345,14 +343,14 @@ static int compare_by(const mlr_filter *f, const mlr_filter_node *t, const mlr_r
                  spelled(words[row->by][1], s, t->text_bytes));
 }
 
-static mlr_fact error_of(const mlr_row *row)
+static mlr_fact error_of(const mlr_ui_row *row)
 {
     mlr_fact e = row->out;
     e.value = e.state == MLR_FACT_ESTIMATED ? (double)e.error : 0;
     return e;
 }
 
-static int term(const mlr_filter *f, const mlr_filter_node *t, const mlr_row *row)
+static int term(const mlr_filter *f, const mlr_filter_node *t, const mlr_ui_row *row)
 {
     switch (t->field) {
     case F_KIND:
@@ -395,7 +393,7 @@ static int term(const mlr_filter *f, const mlr_filter_node *t, const mlr_row *ro
     }
 }
 
-bool mlr_filter_shows(const mlr_filter *f, const mlr_row *row)
+bool mlr_filter_shows(const mlr_filter *f, const mlr_ui_row *row)
 {
     int stack[MLR_FILTER_NODES + 1];
     size_t n = 0;

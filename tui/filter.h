@@ -30,6 +30,6 @@ typedef struct mlr_filter {
  */
 bool mlr_filter_read(mlr_filter *f, const char *text, size_t *at, const char **why);
 
-bool mlr_filter_shows(const mlr_filter *f, const mlr_row *row);
+bool mlr_filter_shows(const mlr_filter *f, const mlr_ui_row *row);
 
 #endif

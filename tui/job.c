@@ -35,7 +35,7 @@ static void *run(void *p)
     return NULL;
 }
 
-mlr_status mlr_job_start(mlr_job *job, const char *title, mlr_work work, void *arg,
+mlr_status mlr_job_start(mlr_job *job, const char *title, mlr_job_work work, void *arg,
                          mlr_err *err)
 {
     if (mlr_job_state_of(job) != MLR_JOB_IDLE) {

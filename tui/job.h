@@ -26,7 +26,8 @@ typedef struct mlr_note {
 typedef struct mlr_job mlr_job;
 
 /* Runs on the worker. Polls `tick`, posts notes, returns how it went. */
-typedef mlr_status (*mlr_work)(mlr_job *job, void *arg, const mlr_tick *tick, mlr_err *err);
+typedef mlr_status (*mlr_job_work)(mlr_job *job, void *arg, const mlr_tick *tick,
+                                   mlr_err *err);
 
 typedef enum mlr_job_state {
     MLR_JOB_IDLE, /* never started, or its end was collected */
@@ -36,7 +37,7 @@ typedef enum mlr_job_state {
 
 struct mlr_job {
     const char *title; /* borrowed: "reading", "sampling" */
-    mlr_work work;
+    mlr_job_work work;
     void *arg;   /* borrowed until the job was joined */
     int wake_fd; /* an eventfd that is written on notes and at the end; -1: none */
     pthread_t thread;
@@ -50,7 +51,7 @@ struct mlr_job {
 };
 
 /* Fails where a thread cannot be had or the job is running. */
-mlr_status mlr_job_start(mlr_job *job, const char *title, mlr_work work, void *arg,
+mlr_status mlr_job_start(mlr_job *job, const char *title, mlr_job_work work, void *arg,
                          mlr_err *err);
 
 /* Asks it to stop; it ends as MLR_E_CANCELLED soon. */

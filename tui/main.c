@@ -7,6 +7,9 @@
 
 #include "apply/host/heap.h"
 #include "tui/cli/cmd.h"
+#if MLR_TUI
+#include "tui/app.h"
+#endif
 
 static volatile sig_atomic_t caught; /* the signal that asks this run to stop */
 
@@ -76,6 +79,18 @@ static int end_by_signal(int number)
     return 128 + number;
 }
 
+#if MLR_TUI
+static mlr_status open_ui(mlr_cli *cli, const char *const *paths, size_t count,
+                          mlr_err *err)
+{
+    mlr_tui_options o = {.alloc = cli->alloc,
+                         .old_path = count > 0 ? paths[0] : NULL,
+                         .new_path = count > 1 ? paths[1] : NULL,
+                         .script = getenv("MALLORN_SCRIPT")};
+    return mlr_tui_run(&o, err);
+}
+#endif
+
 int main(int argc, char **argv)
 {
     mlr_heap heap;
@@ -92,6 +107,9 @@ int main(int argc, char **argv)
         .utf8 = utf8_wanted(),
         .out_tty = isatty(STDOUT_FILENO) == 1,
         .err_tty = isatty(STDERR_FILENO) == 1,
+#if MLR_TUI
+        .open_ui = open_ui,
+#endif
     };
     int code = mlr_cli_run(&cli, argc, (const char *const *)argv);
     if (code == 128 + SIGPIPE) {

@@ -34,12 +34,12 @@ void mlr_pair_release(mlr_opened_pair *p)
     p->new_opened = NULL;
 }
 
-void mlr_session_init(mlr_session *s, const mlr_allocator *alloc)
+void mlr_session_init(mlr_ui_session *s, const mlr_allocator *alloc)
 {
-    *s = (mlr_session){.alloc = alloc};
+    *s = (mlr_ui_session){.alloc = alloc};
 }
 
-void mlr_session_release(mlr_session *s)
+void mlr_session_release(mlr_ui_session *s)
 {
     mlr_rows_release(&s->rows);
     mlr_model_close(s->old_opened);
@@ -50,7 +50,7 @@ void mlr_session_release(mlr_session *s)
     s->new_model = NULL;
 }
 
-void mlr_session_adopt(mlr_session *s, mlr_opened_pair *p)
+void mlr_session_adopt(mlr_ui_session *s, mlr_opened_pair *p)
 {
     mlr_session_release(s);
     memcpy(s->old_path, p->old_path, sizeof s->old_path);
@@ -63,14 +63,14 @@ void mlr_session_adopt(mlr_session *s, mlr_opened_pair *p)
     s->generation++;
     p->old_opened = NULL;
     p->new_opened = NULL;
-    p->rows = (mlr_rows){0};
+    p->rows = (mlr_ui_rows){0};
 }
 
-mlr_status mlr_session_show(mlr_session *s, const mlr_model *old_model,
+mlr_status mlr_session_show(mlr_ui_session *s, const mlr_model *old_model,
                             const char *old_name, const mlr_model *new_model,
                             const char *new_name, mlr_err *err)
 {
-    mlr_rows rows = {0};
+    mlr_ui_rows rows = {0};
     mlr_status st = mlr_rows_build(&rows, old_model, new_model, s->alloc, err);
     if (st != MLR_OK) {
         return st;

@@ -1,5 +1,6 @@
 #include "tui/rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "apply/base/checked.h"
@@ -88,7 +89,7 @@ static bool same_shape(const mlr_tensor *a, const mlr_tensor *b)
            (a->rank == 0 || memcmp(a->dim, b->dim, a->rank * sizeof *a->dim) == 0);
 }
 
-static mlr_row_kind kind_of(const mlr_row *r)
+static mlr_row_kind kind_of(const mlr_ui_row *r)
 {
     if (r->old_tensor == NULL) {
         return MLR_ROW_ADDED;
@@ -99,10 +100,11 @@ static mlr_row_kind kind_of(const mlr_row *r)
     return same_shape(r->old_tensor, r->new_tensor) ? MLR_ROW_UNKNOWN : MLR_ROW_RESHAPED;
 }
 
-static void add_row(mlr_rows *r, const mlr_tensor *old_tensor, const mlr_tensor *new_tensor)
+static void add_row(mlr_ui_rows *r, const mlr_tensor *old_tensor,
+                    const mlr_tensor *new_tensor)
 {
     const mlr_tensor *t = new_tensor == NULL ? old_tensor : new_tensor;
-    mlr_row row = {.old_tensor = old_tensor, .new_tensor = new_tensor, .level = -1};
+    mlr_ui_row row = {.old_tensor = old_tensor, .new_tensor = new_tensor, .level = -1};
     row.name = t->key.n > 0 ? t->key : t->name;
     row.dtype = t->dtype;
     row.bytes = new_tensor == NULL ? 0 : new_tensor->data.len;
@@ -116,7 +118,77 @@ static void add_row(mlr_rows *r, const mlr_tensor *old_tensor, const mlr_tensor 
     r->row[r->count++] = row;
 }
 
-static void fill(mlr_rows *r, const mlr_model *new_model, by_key *k)
+static bool digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Runs of digits compare as numbers, so that layer 9 comes before layer 10. */
+static int compare_names(mlr_str a, mlr_str b)
+{
+    size_t i = 0;
+    size_t j = 0;
+    while (i < a.n && j < b.n) {
+        size_t from_a = i;
+        size_t from_b = j;
+        while (i < a.n && digit(a.p[i])) {
+            i++;
+        }
+        while (j < b.n && digit(b.p[j])) {
+            j++;
+        }
+        while (from_a < i && a.p[from_a] == '0') {
+            from_a++;
+        }
+        while (from_b < j && b.p[from_b] == '0') {
+            from_b++;
+        }
+        if (i - from_a != j - from_b) {
+            return i - from_a < j - from_b ? -1 : 1;
+        }
+        int c = memcmp(a.p + from_a, b.p + from_b, i - from_a);
+        if (c != 0) {
+            return c;
+        }
+        if (i == a.n || j == b.n) {
+            break;
+        }
+        if (a.p[i] != b.p[j]) {
+            return (unsigned char)a.p[i] < (unsigned char)b.p[j] ? -1 : 1;
+        }
+        i++;
+        j++;
+    }
+    return (i < a.n) - (j < b.n);
+}
+
+static int compare_ranked(const void *pa, const void *pb, void *ctx)
+{
+    const mlr_ui_row *rows = ctx;
+    uint32_t a = *(const uint32_t *)pa;
+    uint32_t b = *(const uint32_t *)pb;
+    int c = compare_names(rows[a].name, rows[b].name);
+    return c != 0 ? c : a < b ? -1 : a > b;
+}
+
+void mlr_rows_rank(mlr_ui_rows *r)
+{
+    size_t bytes = (r->count + 1) * sizeof(uint32_t);
+    uint32_t *order = mlr_take(r->alloc, bytes);
+    if (order == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        order[i] = (uint32_t)i;
+    }
+    qsort_r(order, r->count, sizeof *order, compare_ranked, r->row);
+    for (size_t i = 0; i < r->count; i++) {
+        r->row[order[i]].name_rank = (uint32_t)i;
+    }
+    mlr_give(r->alloc, order, bytes);
+}
+
+static void fill(mlr_ui_rows *r, const mlr_model *new_model, by_key *k)
 {
     for (size_t i = 0; i < new_model->tensor_count; i++) {
         const mlr_tensor *t = &new_model->tensors[i];
@@ -129,12 +201,12 @@ static void fill(mlr_rows *r, const mlr_model *new_model, by_key *k)
     }
 }
 
-mlr_status mlr_rows_build(mlr_rows *r, const mlr_model *old_model,
+mlr_status mlr_rows_build(mlr_ui_rows *r, const mlr_model *old_model,
                           const mlr_model *new_model, const mlr_allocator *alloc,
                           mlr_err *err)
 {
     by_key k;
-    *r = (mlr_rows){.alloc = alloc, .generation = 1};
+    *r = (mlr_ui_rows){.alloc = alloc, .generation = 1};
     bool ok = index_model(&k, old_model, alloc);
     size_t old_count = old_model == NULL ? 0 : old_model->tensor_count;
     size_t room = new_model->tensor_count + old_count;
@@ -142,36 +214,38 @@ mlr_status mlr_rows_build(mlr_rows *r, const mlr_model *old_model,
     if (r->row != NULL) {
         fill(r, new_model, &k);
         /* The table keeps its exact size, so that release knows it. */
-        mlr_row *exact = mlr_take(alloc, (r->count + 1) * sizeof *exact);
+        mlr_ui_row *exact = mlr_take(alloc, (r->count + 1) * sizeof *exact);
         if (exact != NULL) {
             memcpy(exact, r->row, r->count * sizeof *exact);
         }
         mlr_give(alloc, r->row, (room + 1) * sizeof *r->row);
         r->row = exact;
+        r->room = r->count + 1;
     }
     mlr_give(alloc, k.slots, k.room * sizeof *k.slots);
     mlr_give(alloc, k.paired, old_count + 1);
     if (r->row == NULL) {
-        *r = (mlr_rows){0};
+        *r = (mlr_ui_rows){0};
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the tensor table");
     }
+    mlr_rows_rank(r);
     return MLR_OK;
 }
 
-void mlr_rows_release(mlr_rows *r)
+void mlr_rows_release(mlr_ui_rows *r)
 {
     if (r->alloc != NULL) {
-        mlr_give(r->alloc, r->row, (r->count + 1) * sizeof *r->row);
+        mlr_give(r->alloc, r->row, r->room * sizeof *r->row);
     }
-    *r = (mlr_rows){0};
+    *r = (mlr_ui_rows){0};
 }
 
-void mlr_rows_touch(mlr_rows *r)
+void mlr_rows_touch(mlr_ui_rows *r)
 {
     r->generation++;
 }
 
-void mlr_rows_mark(mlr_rows *r, size_t i, bool marked)
+void mlr_rows_mark(mlr_ui_rows *r, size_t i, bool marked)
 {
     if (r->row[i].marked != marked) {
         r->row[i].marked = marked;
@@ -179,7 +253,7 @@ void mlr_rows_mark(mlr_rows *r, size_t i, bool marked)
     }
 }
 
-mlr_fact mlr_row_ratio(const mlr_row *row)
+mlr_fact mlr_row_ratio(const mlr_ui_row *row)
 {
     mlr_fact f = row->out;
     if (f.state == MLR_FACT_UNKNOWN || f.value <= 0 || row->bytes == 0) {
@@ -203,7 +277,7 @@ static void add_fact(mlr_fact *sum, const mlr_fact *f)
     sum->state = f->state < sum->state ? f->state : sum->state;
 }
 
-void mlr_totals_add(mlr_totals *t, const mlr_row *row)
+void mlr_totals_add(mlr_totals *t, const mlr_ui_row *row)
 {
     const mlr_tensor *tensor = row->new_tensor != NULL ? row->new_tensor : row->old_tensor;
     t->rows++;

@@ -58,7 +58,7 @@ typedef enum mlr_decider {
     MLR_BY_YOU
 } mlr_decider;
 
-typedef struct mlr_row {
+typedef struct mlr_ui_row {
     mlr_str name;                 /* lives in the model */
     const mlr_tensor *old_tensor; /* either may be NULL */
     const mlr_tensor *new_tensor;
@@ -73,34 +73,38 @@ typedef struct mlr_row {
     const char *problem;    /* NULL: none */
     int16_t level;          /* -1: not decided */
     uint16_t rule;          /* number of the deciding rule, from 1 */
+    uint32_t name_rank;     /* place among all names, layers in numeric order */
     uint8_t kind, by;       /* mlr_row_kind, mlr_decider */
     bool lossy, marked;
-} mlr_row;
+} mlr_ui_row;
 
-typedef struct mlr_rows {
+typedef struct mlr_ui_rows {
     const mlr_allocator *alloc; /* borrowed */
-    mlr_row *row;
-    size_t count;
+    mlr_ui_row *row;
+    size_t count, room;  /* rows; rows that were taken */
     size_t marked;       /* rows with a mark */
     int longest_name;    /* cells, at most 255 */
     uint64_t generation; /* grows with every change; views compare it */
-} mlr_rows;
+} mlr_ui_rows;
 
 /*
  * Pairs the tensors of two models by key, in the order of the new model; what went follows
  * at the end. `old_model` may be NULL: every row is added then. Rows borrow the models.
  */
-mlr_status mlr_rows_build(mlr_rows *r, const mlr_model *old_model,
+mlr_status mlr_rows_build(mlr_ui_rows *r, const mlr_model *old_model,
                           const mlr_model *new_model, const mlr_allocator *alloc,
                           mlr_err *err);
-void mlr_rows_release(mlr_rows *r); /* safe on zeroed rows */
+void mlr_rows_release(mlr_ui_rows *r); /* safe on zeroed rows */
+
+/* Ranks the names anew: after a row got another one. Ranks stay where memory is short. */
+void mlr_rows_rank(mlr_ui_rows *r);
 
 /* Call after facts were written into rows. */
-void mlr_rows_touch(mlr_rows *r);
-void mlr_rows_mark(mlr_rows *r, size_t i, bool marked);
+void mlr_rows_touch(mlr_ui_rows *r);
+void mlr_rows_mark(mlr_ui_rows *r, size_t i, bool marked);
 
 /* Ratio of bytes in to bytes out; unknown where either is. */
-mlr_fact mlr_row_ratio(const mlr_row *row);
+mlr_fact mlr_row_ratio(const mlr_ui_row *row);
 
 /* Sums over rows; an unknown part makes `out` unknown, an estimate makes it estimated. */
 typedef struct mlr_totals {
@@ -111,7 +115,7 @@ typedef struct mlr_totals {
     mlr_fact out;
 } mlr_totals;
 
-void mlr_totals_add(mlr_totals *t, const mlr_row *row);
+void mlr_totals_add(mlr_totals *t, const mlr_ui_row *row);
 /* Starts a sum of nothing. */
 mlr_totals mlr_totals_none(void);
 

@@ -7,7 +7,7 @@ static const char *const sort_names[MLR_SORT_COUNT] = {
     "file order", "kind",     "name", "type",  "shape", "size",  "changed", "cosine",
     "entropy",    "strategy", "by",   "level", "dict",  "ratio", "error",   "out"};
 
-const char *mlr_sort_name(mlr_sort sort)
+const char *mlr_sort_name(mlr_ui_sort sort)
 {
     return sort_names[sort];
 }
@@ -64,8 +64,8 @@ typedef struct item {
 } item;
 
 typedef struct order {
-    const mlr_rows *rows;
-    mlr_sort sort;
+    const mlr_ui_rows *rows;
+    mlr_ui_sort sort;
     int sign;
 } order;
 
@@ -74,13 +74,15 @@ static item fact_item(uint32_t i, mlr_fact f)
     return (item){f.value, i, f.state == MLR_FACT_UNKNOWN};
 }
 
-static item key_of(const mlr_rows *rows, mlr_sort sort, uint32_t i)
+static item key_of(const mlr_ui_rows *rows, mlr_ui_sort sort, uint32_t i)
 {
-    const mlr_row *r = &rows->row[i];
+    const mlr_ui_row *r = &rows->row[i];
     const mlr_tensor *t = r->new_tensor != NULL ? r->new_tensor : r->old_tensor;
     switch (sort) {
     case MLR_SORT_KIND:
         return (item){r->kind, i, false};
+    case MLR_SORT_NAME:
+        return (item){r->name_rank, i, false};
     case MLR_SORT_SHAPE:
         return (item){t == NULL ? 0 : (double)t->elements, i, t == NULL};
     case MLR_SORT_SIZE:
@@ -112,61 +114,15 @@ static int compare_bytes(const char *a, size_t n, const char *b, size_t m)
     return c != 0 ? c : n < m ? -1 : n > m;
 }
 
-static bool digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Runs of digits compare as numbers, so that layer 9 comes before layer 10. */
-static int compare_names(mlr_str a, mlr_str b)
-{
-    size_t i = 0;
-    size_t j = 0;
-    while (i < a.n && j < b.n) {
-        size_t from_a = i;
-        size_t from_b = j;
-        while (i < a.n && digit(a.p[i])) {
-            i++;
-        }
-        while (j < b.n && digit(b.p[j])) {
-            j++;
-        }
-        while (from_a < i && a.p[from_a] == '0') {
-            from_a++;
-        }
-        while (from_b < j && b.p[from_b] == '0') {
-            from_b++;
-        }
-        if (i - from_a != j - from_b) {
-            return i - from_a < j - from_b ? -1 : 1;
-        }
-        int c = memcmp(a.p + from_a, b.p + from_b, i - from_a);
-        if (c != 0) {
-            return c;
-        }
-        if (i == a.n || j == b.n) {
-            break;
-        }
-        if (a.p[i] != b.p[j]) {
-            return (unsigned char)a.p[i] < (unsigned char)b.p[j] ? -1 : 1;
-        }
-        i++;
-        j++;
-    }
-    return (i < a.n) - (j < b.n);
-}
-
 static int compare_texts(const char *a, const char *b)
 {
     return compare_bytes(a == NULL ? "" : a, a == NULL ? 0 : strlen(a), b == NULL ? "" : b,
                          b == NULL ? 0 : strlen(b));
 }
 
-static int compare_rows(const order *o, const mlr_row *a, const mlr_row *b)
+static int compare_rows(const order *o, const mlr_ui_row *a, const mlr_ui_row *b)
 {
     switch (o->sort) {
-    case MLR_SORT_NAME:
-        return compare_names(a->name, b->name);
     case MLR_SORT_DTYPE:
         return compare_texts(a->dtype->name, b->dtype->name);
     case MLR_SORT_STRATEGY:
@@ -197,7 +153,7 @@ static int compare_items(const void *pa, const void *pb, void *ctx)
     return c * o->sign;
 }
 
-static size_t collect(mlr_rows_view *v, const mlr_rows *rows, item *to)
+static size_t collect(mlr_rows_view *v, const mlr_ui_rows *rows, item *to)
 {
     size_t n = 0;
     v->all = mlr_totals_none();
@@ -212,7 +168,7 @@ static size_t collect(mlr_rows_view *v, const mlr_rows *rows, item *to)
     return n;
 }
 
-static void group_label(mlr_grouping g, const mlr_row *r, const char **label, size_t *n)
+static void group_label(mlr_grouping g, const mlr_ui_row *r, const char **label, size_t *n)
 {
     switch (g) {
     case MLR_GROUP_MODULE:
@@ -231,9 +187,26 @@ static void group_label(mlr_grouping g, const mlr_row *r, const char **label, si
 
 enum { GROUP_SLOTS = 2 * MLR_MAX_GROUPS };
 
+static uint32_t new_group(mlr_rows_view *v, uint16_t *slot, const char *label, size_t n)
+{
+    static const char rest[] = "all others";
+    bool last = v->group_count >= MLR_MAX_GROUPS - 1;
+    if (v->group_count < MLR_MAX_GROUPS) {
+        mlr_row_group *g = &v->group[v->group_count++];
+        *g = (mlr_row_group){label, (uint32_t)n, mlr_totals_none()};
+        if (last) {
+            g->label = rest;
+            g->label_bytes = sizeof rest - 1;
+            return (uint32_t)v->group_count - 1;
+        }
+        *slot = (uint16_t)v->group_count;
+    }
+    return (uint32_t)v->group_count - 1;
+}
+
 /* The group of a row, made on first sight; the last one takes all once there are too many.
  */
-static uint32_t group_of(mlr_rows_view *v, uint16_t *slots, const mlr_row *r)
+static uint32_t group_of(mlr_rows_view *v, uint16_t *slots, const mlr_ui_row *r)
 {
     const char *label = NULL;
     size_t n = 0;
@@ -245,12 +218,7 @@ static uint32_t group_of(mlr_rows_view *v, uint16_t *slots, const mlr_row *r)
     for (h ^= h >> 15;; h++) {
         uint16_t *s = &slots[h % GROUP_SLOTS];
         if (*s == 0) {
-            if (v->group_count < MLR_MAX_GROUPS) {
-                v->group[v->group_count++] =
-                    (mlr_row_group){label, (uint32_t)n, mlr_totals_none()};
-                *s = (uint16_t)v->group_count;
-            }
-            return (uint32_t)v->group_count - 1;
+            return new_group(v, s, label, n);
         }
         const mlr_row_group *g = &v->group[*s - 1];
         if (g->label_bytes == n && memcmp(g->label, label, n) == 0) {
@@ -260,13 +228,13 @@ static uint32_t group_of(mlr_rows_view *v, uint16_t *slots, const mlr_row *r)
 }
 
 /* Groups in order of first appearance, rows in theirs within each. */
-static void write_groups(mlr_rows_view *v, const mlr_rows *rows, const item *items,
+static void write_groups(mlr_rows_view *v, const mlr_ui_rows *rows, const item *items,
                          size_t n)
 {
     uint16_t slots[GROUP_SLOTS] = {0};
     v->group_count = 0;
     for (size_t i = 0; i < n; i++) {
-        const mlr_row *r = &rows->row[items[i].row];
+        const mlr_ui_row *r = &rows->row[items[i].row];
         mlr_totals_add(&v->group[group_of(v, slots, r)].totals, r);
     }
     uint32_t next[MLR_MAX_GROUPS];
@@ -302,7 +270,7 @@ static bool make_room(mlr_rows_view *v, size_t rows)
     return v->group != NULL;
 }
 
-mlr_status mlr_rows_view_make(mlr_rows_view *v, const mlr_rows *rows, mlr_err *err)
+mlr_status mlr_rows_view_make(mlr_rows_view *v, const mlr_ui_rows *rows, mlr_err *err)
 {
     if (!v->stale && v->generation == rows->generation) {
         return MLR_OK;

@@ -1,11 +1,11 @@
-/* Which rows a table shows and in what order: filter, sort and groups over mlr_rows. */
+/* Which rows a table shows and in what order: filter, sort and groups over mlr_ui_rows. */
 #ifndef MLR_TUI_ROWS_VIEW_H
 #define MLR_TUI_ROWS_VIEW_H
 
 #include "tui/filter.h"
 #include "tui/rows.h"
 
-typedef enum mlr_sort {
+typedef enum mlr_ui_sort {
     MLR_SORT_FILE, /* as the tensors stand in the file */
     MLR_SORT_KIND,
     MLR_SORT_NAME,
@@ -23,10 +23,10 @@ typedef enum mlr_sort {
     MLR_SORT_ERROR,
     MLR_SORT_OUT,
     MLR_SORT_COUNT
-} mlr_sort;
+} mlr_ui_sort;
 
 /* "out", as status lines and menus name it. */
-const char *mlr_sort_name(mlr_sort sort);
+const char *mlr_sort_name(mlr_ui_sort sort);
 
 typedef enum mlr_grouping {
     MLR_GROUP_NONE,
@@ -57,7 +57,7 @@ typedef struct mlr_rows_view {
     size_t group_count;
     mlr_totals all, shown; /* over every row, over those the filter shows */
     mlr_filter filter;
-    mlr_sort sort;
+    mlr_ui_sort sort;
     mlr_grouping grouping;
     bool reverse;
     uint64_t generation; /* of the rows it was made from */
@@ -69,7 +69,7 @@ void mlr_rows_view_release(mlr_rows_view *v);
 
 /* Brings the view up to date where rows or settings changed. The old order stays where
    memory is short. */
-mlr_status mlr_rows_view_make(mlr_rows_view *v, const mlr_rows *rows, mlr_err *err);
+mlr_status mlr_rows_view_make(mlr_rows_view *v, const mlr_ui_rows *rows, mlr_err *err);
 
 static inline bool mlr_entry_is_group(uint32_t entry)
 {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "apply/base/status.h"
-#include "tui/cells.h"
+#include "tui/grid.h"
 #include "tui/keys.h"
 
 typedef struct mlr_app mlr_app;
@@ -34,7 +34,7 @@ typedef struct mlr_screen {
     /* Before drawing: fits what depends on the size. May change the state. */
     void (*arrange)(mlr_app *app, void *state, int rows, int cols);
     /* A pure function of app and state. */
-    void (*draw)(const mlr_app *app, const void *state, mlr_view body);
+    void (*draw)(const mlr_app *app, const void *state, mlr_pane body);
     /* Whether the action was taken. */
     bool (*act)(mlr_app *app, void *state, mlr_action action);
     /* NULL, or sees keys before they become actions; whether it took this one. */

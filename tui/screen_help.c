@@ -29,15 +29,15 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
     (void)cols;
 }
 
-static void draw(const mlr_app *app, const void *state, mlr_view body)
+static void draw(const mlr_app *app, const void *state, mlr_pane body)
 {
     const help *h = state;
     char title[48];
     snprintf(title, sizeof title, "Help: %s", mlr_screen_get(app->tab)->title);
     int side = body.cols >= 80 ? 2 : 0;
-    mlr_view box = mlr_view_part(body, 0, side, body.rows, body.cols - 2 * side);
-    mlr_view in = mlr_frame(box, title, "type to filter · Enter runs · Esc closes");
-    mlr_list_draw(&h->list, mlr_view_part(in, 0, 1, in.rows, in.cols - 2));
+    mlr_pane box = mlr_pane_part(body, 0, side, body.rows, body.cols - 2 * side);
+    mlr_pane in = mlr_frame(box, title, "type to filter · Enter runs · Esc closes");
+    mlr_list_draw(&h->list, mlr_pane_part(in, 0, 1, in.rows, in.cols - 2));
 }
 
 static bool act(mlr_app *app, void *state, mlr_action action)

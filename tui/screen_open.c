@@ -14,7 +14,7 @@ typedef struct opener {
     mlr_folder folder;
     mlr_folder_wish wish;
     mlr_recent recent;
-    mlr_table table; /* recent pairs first, then the folder above, then its entries */
+    mlr_ui_table table; /* recent pairs first, then the folder above, then its entries */
     char old_path[MLR_PATH_BYTES]; /* "": not chosen yet */
 } opener;
 
@@ -104,7 +104,7 @@ static const char *age(char *to, size_t room, int64_t modified)
     return to;
 }
 
-static void draw_recent(const opener *o, mlr_view v, int row, size_t i)
+static void draw_recent(const opener *o, mlr_pane v, int row, size_t i)
 {
     char text[256];
     int half = (v.cols - 10) / 2;
@@ -117,7 +117,7 @@ static void draw_recent(const opener *o, mlr_view v, int row, size_t i)
     mlr_put(v, row, at, MLR_ROLE_TEXT, text);
 }
 
-static void draw_entry(const opener *o, mlr_view v, int row, size_t i)
+static void draw_entry(const opener *o, mlr_pane v, int row, size_t i)
 {
     const mlr_folder_entry *e = &o->folder.entry[i];
     char text[512];
@@ -140,23 +140,22 @@ static void draw_entry(const opener *o, mlr_view v, int row, size_t i)
 }
 
 /* Where the first of two models stands: shown until the second is chosen. */
-static void draw_chosen(const opener *o, mlr_view v)
+static void draw_chosen(const opener *o, mlr_pane v)
 {
     char text[1024];
-    int at = mlr_put(v, 0, 1, MLR_ROLE_INPUT_LABEL, "old ");
+    int at = mlr_put(v, 0, 1, MLR_ROLE_INPUT_LABEL, "Old  ");
     if (o->old_path[0] == '\0') {
-        mlr_put(v, 0, at, MLR_ROLE_DIM,
-                "choose the old model with Enter, then the new one");
+        mlr_put(v, 0, at, MLR_ROLE_DIM, "choose with Enter; the new model follows");
         return;
     }
     const char *leaf = mlr_path_leaf(o->old_path);
     mlr_elide_middle(text, sizeof text, leaf, strlen(leaf), v.cols - 34);
     at = mlr_put(v, 0, at, MLR_ROLE_STRONG, text);
-    at = mlr_put(v, 0, at + 2, MLR_ROLE_INPUT_LABEL, "new ");
-    mlr_put(v, 0, at, MLR_ROLE_DIM, "choose with Enter; Esc starts over");
+    at = mlr_put(v, 0, at + 2, MLR_ROLE_INPUT_LABEL, "New  ");
+    mlr_put(v, 0, at, MLR_ROLE_DIM, "choose with Enter");
 }
 
-static void draw_heading(mlr_view v, int row, const char *label, const char *text)
+static void draw_heading(mlr_pane v, int row, const char *label, const char *text)
 {
     char fit[1024];
     int at = mlr_put(v, row, 1, MLR_ROLE_GROUP, label) + 2;
@@ -164,7 +163,7 @@ static void draw_heading(mlr_view v, int row, const char *label, const char *tex
     mlr_put(v, row, at, MLR_ROLE_DIM, fit);
 }
 
-static void draw(const mlr_app *app, const void *state, mlr_view body)
+static void draw(const mlr_app *app, const void *state, mlr_pane body)
 {
     (void)app;
     const opener *o = state;
@@ -179,9 +178,9 @@ static void draw(const mlr_app *app, const void *state, mlr_view body)
             row += i == o->recent.count && o->recent.count > 0;
             draw_heading(body, row++, "Folder", o->folder.path);
         }
-        mlr_view line = cursor ? mlr_view_over(body, MLR_ROLE_SELECTION) : body;
+        mlr_pane line = cursor ? mlr_pane_over(body, MLR_ROLE_SELECTION) : body;
         if (cursor) {
-            mlr_fill(mlr_view_part(line, row, 0, 1, body.cols), MLR_ROLE_TEXT);
+            mlr_fill(mlr_pane_part(line, row, 0, 1, body.cols), MLR_ROLE_TEXT);
             mlr_put_glyph(line, row, 1, MLR_ROLE_STRONG, MLR_G_CURSOR);
             mlr_cursor_at(body, row, 3);
         }

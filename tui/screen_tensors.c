@@ -13,11 +13,13 @@ enum { NO_ANCHOR = -1 };
 
 typedef struct tensors {
     mlr_rows_view view;
-    mlr_table table;
+    mlr_ui_table table;
     char search[MLR_PROMPT_BYTES];
     char filter[MLR_PROMPT_BYTES];
     size_t search_from; /* where the cursor stood when the search began */
     int64_t anchor;     /* entry where a range of marks began */
+    uint64_t made_ms;   /* when the view was made last */
+    bool follow;        /* the cursor stays on its row when the order changes */
 } tensors;
 
 static mlr_status open_tensors(mlr_app *app, void **state, mlr_err *err)
@@ -29,6 +31,7 @@ static mlr_status open_tensors(mlr_app *app, void **state, mlr_err *err)
     memset(t, 0, sizeof *t);
     mlr_rows_view_init(&t->view, app->alloc);
     t->anchor = NO_ANCHOR;
+    t->follow = true;
     *state = t;
     return MLR_OK;
 }
@@ -45,18 +48,27 @@ static void renew(mlr_app *app, void *state)
     (void)app;
     tensors *t = state;
     t->view.stale = true;
-    t->table = (mlr_table){0};
+    t->table = (mlr_ui_table){0};
     t->anchor = NO_ANCHOR;
 }
 
 /* The row under the cursor, or NULL on a heading. */
-static mlr_row *row_at(mlr_app *app, const tensors *t)
+static mlr_ui_row *row_at(mlr_app *app, const tensors *t)
 {
     if (t->table.cursor >= t->view.count ||
         mlr_entry_is_group(t->view.entry[t->table.cursor])) {
         return NULL;
     }
     return &app->session.rows.row[t->view.entry[t->table.cursor]];
+}
+
+/* While facts stream in, cells follow at once but the order only four times a second: a
+   table that jumps cannot be read, and sorting 100,000 rows takes a frame. */
+static bool waits(mlr_app *app, const tensors *t)
+{
+    enum { STEADY_MS = 250 };
+    return mlr_job_state_of(&app->job) == MLR_JOB_RUNNING &&
+           app->now_ms - t->made_ms < STEADY_MS;
 }
 
 /* Remakes the view and keeps the cursor on its row, wherever that goes. */
@@ -66,13 +78,18 @@ static void refresh(mlr_app *app, tensors *t)
     uint32_t entry = t->table.cursor < t->view.count ? t->view.entry[t->table.cursor] : 0;
     bool keep = t->view.count > 0 && !mlr_entry_is_group(entry);
     bool same = !t->view.stale && t->view.generation == app->session.rows.generation;
-    if (same) {
+    if (same || (!t->view.stale && waits(app, t))) {
         return;
     }
+    t->made_ms = app->now_ms;
     if (mlr_rows_view_make(&t->view, &app->session.rows, &err) != MLR_OK) {
         mlr_app_say_err(app, &err);
         return;
     }
+    keep = keep && t->follow;
+    t->follow = true; /* facts that arrive later move rows, not the reader */
+    t->table.cursor = 0;
+    t->table.top = keep ? t->table.top : 0;
     for (size_t i = 0; keep && i < t->view.count; i++) {
         if (t->view.entry[i] == entry) {
             t->table.cursor = i;
@@ -89,14 +106,14 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
     mlr_table_arrange(&t->table, t->view.count, rows - 1 - mlr_tensor_totals_lines(rows));
 }
 
-static void draw(const mlr_app *app, const void *state, mlr_view body)
+static void draw(const mlr_app *app, const void *state, mlr_pane body)
 {
     const tensors *t = state;
     int totals = mlr_tensor_totals_lines(body.rows);
     mlr_tensor_table table = {&app->session.rows, &t->view, &t->table, t->search};
-    mlr_tensor_table_draw(&table, mlr_view_part(body, 0, 0, body.rows - totals, body.cols));
+    mlr_tensor_table_draw(&table, mlr_pane_part(body, 0, 0, body.rows - totals, body.cols));
     mlr_tensor_totals_block(&t->view,
-                            mlr_view_part(body, body.rows - totals, 0, totals, body.cols));
+                            mlr_pane_part(body, body.rows - totals, 0, totals, body.cols));
 }
 
 /* --- finding ----------------------------------------------------------------------------
@@ -215,7 +232,7 @@ static void ask_sort(mlr_app *app, const tensors *t)
     mlr_list *l = mlr_app_menu(app, ASK_SORT, "Sort by");
     for (int i = 0; i < MLR_SORT_COUNT; i++) {
         mlr_item item = {
-            .label = mlr_sort_name((mlr_sort)i), .detail = details[i], .value = i};
+            .label = mlr_sort_name((mlr_ui_sort)i), .detail = details[i], .value = i};
         mlr_list_add(l, &item);
     }
     mlr_list_ready(l);
@@ -238,17 +255,18 @@ static void ask_group(mlr_app *app, const tensors *t)
 }
 
 /* Names, types and words read from A to Z, numbers from the largest down. */
-static bool starts_reversed(mlr_sort s)
+static bool starts_reversed(mlr_ui_sort s)
 {
     return s != MLR_SORT_FILE && s != MLR_SORT_NAME && s != MLR_SORT_DTYPE &&
            s != MLR_SORT_STRATEGY && s != MLR_SORT_DICTIONARY && s != MLR_SORT_COSINE;
 }
 
-static void sort_by(tensors *t, mlr_sort s)
+static void sort_by(tensors *t, mlr_ui_sort s)
 {
     t->view.reverse = s == t->view.sort ? !t->view.reverse : starts_reversed(s);
     t->view.sort = s;
     t->view.stale = true;
+    t->follow = false;
 }
 
 static bool click(mlr_app *app, void *state, int row, int col)
@@ -256,7 +274,7 @@ static bool click(mlr_app *app, void *state, int row, int col)
     tensors *t = state;
     mlr_tensor_table table = {&app->session.rows, &t->view, &t->table, ""};
     if (row == 0) {
-        mlr_sort s = mlr_tensor_table_header(&table, app->cols, col);
+        mlr_ui_sort s = mlr_tensor_table_header(&table, app->cols, col);
         if (s != MLR_SORT_COUNT) {
             sort_by(t, s);
         }
@@ -282,7 +300,7 @@ static void answer(mlr_app *app, void *state, const mlr_answer *a)
         break;
     case ASK_SORT:
         if (a->reply == MLR_REPLY_ACCEPTED && a->value >= 0) {
-            sort_by(t, (mlr_sort)a->value);
+            sort_by(t, (mlr_ui_sort)a->value);
         }
         break;
     default:
@@ -321,7 +339,7 @@ static void mark_group(mlr_app *app, tensors *t)
 
 static void mark(mlr_app *app, tensors *t)
 {
-    mlr_row *r = row_at(app, t);
+    mlr_ui_row *r = row_at(app, t);
     if (t->view.count == 0) {
         return;
     }
@@ -382,8 +400,7 @@ static bool act(mlr_app *app, void *state, mlr_action action)
         ask_sort(app, t);
         return true;
     case MLR_DO_SORT_REVERSE:
-        t->view.reverse = !t->view.reverse;
-        t->view.stale = true;
+        sort_by(t, t->view.sort);
         return true;
     case MLR_DO_GROUP:
         ask_group(app, t);
@@ -416,7 +433,7 @@ static bool act(mlr_app *app, void *state, mlr_action action)
 static void status(const mlr_app *app, const void *state, char *to, size_t room)
 {
     const tensors *t = state;
-    const mlr_rows *rows = &app->session.rows;
+    const mlr_ui_rows *rows = &app->session.rows;
     char a[24];
     char b[24];
     size_t at = t->table.cursor + (t->view.count > 0);

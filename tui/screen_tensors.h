@@ -2,29 +2,29 @@
 #ifndef MLR_TUI_SCREEN_TENSORS_H
 #define MLR_TUI_SCREEN_TENSORS_H
 
-#include "tui/cells.h"
+#include "tui/grid.h"
 #include "tui/rows_view.h"
 #include "tui/widget_table.h"
 
 /* What a table drawing needs; pointers are borrowed. */
 typedef struct mlr_tensor_table {
-    const mlr_rows *rows;
+    const mlr_ui_rows *rows;
     const mlr_rows_view *view;
-    const mlr_table *table;
+    const mlr_ui_table *table;
     const char *search; /* marked where it occurs in names; "": none */
 } mlr_tensor_table;
 
 /* Header line and rows; the view's height is the table's page plus one. */
-void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_view v);
+void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_pane v);
 
 /* What the header has at column `col` of a view this wide; MLR_SORT_COUNT: nothing. */
-mlr_sort mlr_tensor_table_header(const mlr_tensor_table *t, int cols, int col);
+mlr_ui_sort mlr_tensor_table_header(const mlr_tensor_table *t, int cols, int col);
 
 /* The line of totals. */
-void mlr_tensor_totals_draw(const mlr_totals *t, mlr_view v, int row);
+void mlr_tensor_totals_draw(const mlr_totals *t, mlr_pane v, int row);
 
 /* Lines of totals at this height of the screen's body. */
 int mlr_tensor_totals_lines(int rows);
-void mlr_tensor_totals_block(const mlr_rows_view *view, mlr_view v);
+void mlr_tensor_totals_block(const mlr_rows_view *view, mlr_pane v);
 
 #endif

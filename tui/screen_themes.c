@@ -7,7 +7,7 @@
 #include "tui/widget_table.h"
 
 typedef struct themes {
-    mlr_table table;
+    mlr_ui_table table;
     char before[32]; /* the theme to go back to */
     bool kept;
 } themes;
@@ -47,15 +47,15 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
     mlr_table_arrange(&t->table, mlr_theme_builtin_count(), rows - 2);
 }
 
-static void draw_names(const themes *t, mlr_view v)
+static void draw_names(const themes *t, mlr_pane v)
 {
     for (size_t i = t->table.top; i < t->table.count && i - t->table.top < t->table.page;
          i++) {
         int row = (int)(i - t->table.top);
         bool here = i == t->table.cursor;
-        mlr_view line = here ? mlr_view_over(v, MLR_ROLE_SELECTION) : v;
+        mlr_pane line = here ? mlr_pane_over(v, MLR_ROLE_SELECTION) : v;
         if (here) {
-            mlr_fill(mlr_view_part(line, row, 0, 1, v.cols), MLR_ROLE_TEXT);
+            mlr_fill(mlr_pane_part(line, row, 0, 1, v.cols), MLR_ROLE_TEXT);
             mlr_put_glyph(line, row, 0, MLR_ROLE_STRONG, MLR_G_CURSOR);
             mlr_cursor_at(v, row, 2);
         }
@@ -63,7 +63,7 @@ static void draw_names(const themes *t, mlr_view v)
     }
 }
 
-static int draw_kinds(mlr_view v, int row)
+static int draw_kinds(mlr_pane v, int row)
 {
     static const struct {
         const char *glyph, *word;
@@ -86,7 +86,7 @@ static int draw_kinds(mlr_view v, int row)
     return row + 2;
 }
 
-static int draw_meters(mlr_view v, int row)
+static int draw_meters(mlr_pane v, int row)
 {
     static const struct {
         const char *label, *verdict;
@@ -106,12 +106,12 @@ static int draw_meters(mlr_view v, int row)
     return step == 2 ? row : row + 1;
 }
 
-static int draw_plots(mlr_view v, int row)
+static int draw_plots(mlr_pane v, int row)
 {
     static const double old_bins[16] = {0, 0, 1, 1, 2, 4, 7, 11, 15, 16, 12, 7, 4, 2, 1, 0};
     static const double new_bins[16] = {0, 1, 1, 2, 3, 5, 8, 12, 16, 14, 10, 6, 3, 1, 1, 0};
-    mlr_view a = mlr_view_part(v, row, 1, 3, 16);
-    mlr_view b = mlr_view_part(v, row, 19, 3, 16);
+    mlr_pane a = mlr_pane_part(v, row, 1, 3, 16);
+    mlr_pane b = mlr_pane_part(v, row, 19, 3, 16);
     mlr_columns(a, old_bins, 16, 16, MLR_ROLE_HIST_OLD);
     mlr_columns(b, new_bins, 16, 16, MLR_ROLE_HIST_NEW);
     mlr_put(v, row + 3, 1, MLR_ROLE_DIM, "old");
@@ -127,7 +127,7 @@ static int draw_plots(mlr_view v, int row)
     return row + 5;
 }
 
-static void draw_words(mlr_view v, int row)
+static void draw_words(mlr_pane v, int row)
 {
     int at = mlr_put(v, row, 1, MLR_ROLE_TEXT, "text ");
     at = mlr_put(v, row, at + 1, MLR_ROLE_DIM, "quiet");
@@ -136,8 +136,8 @@ static void draw_words(mlr_view v, int row)
     at = mlr_put(v, row, at + 2, MLR_ROLE_BY_RULE, "r2");
     at = mlr_put(v, row, at + 2, MLR_ROLE_BY_AUTO, "auto");
     mlr_put(v, row, at + 2, MLR_ROLE_BY_YOU, "you");
-    mlr_view line = mlr_view_over(v, MLR_ROLE_SELECTION);
-    mlr_fill(mlr_view_part(line, row + 1, 0, 1, v.cols), MLR_ROLE_TEXT);
+    mlr_pane line = mlr_pane_over(v, MLR_ROLE_SELECTION);
+    mlr_fill(mlr_pane_part(line, row + 1, 0, 1, v.cols), MLR_ROLE_TEXT);
     mlr_put(line, row + 1, 1, MLR_ROLE_TEXT, "the row under the cursor");
     at = mlr_put(v, row + 2, 1, MLR_ROLE_MESSAGE, "message");
     at = mlr_put(v, row + 2, at + 2, MLR_ROLE_OK, "ok");
@@ -145,15 +145,15 @@ static void draw_words(mlr_view v, int row)
     mlr_put(v, row + 2, at + 2, MLR_ROLE_ERROR, "error");
 }
 
-static void draw(const mlr_app *app, const void *state, mlr_view body)
+static void draw(const mlr_app *app, const void *state, mlr_pane body)
 {
     const themes *t = state;
     int left = body.cols >= 48 ? 26 : body.cols;
-    mlr_view list = mlr_frame(mlr_view_part(body, 0, 0, body.rows, left), "Themes", NULL);
-    draw_names(t, mlr_view_part(list, 0, 1, list.rows, list.cols - 2));
-    mlr_view box = mlr_view_part(body, 0, left, body.rows, body.cols - left);
-    mlr_view in = mlr_frame(box, app->theme.title, NULL);
-    mlr_view v = mlr_view_part(in, 1, 1, in.rows - 1, in.cols - 2);
+    mlr_pane list = mlr_frame(mlr_pane_part(body, 0, 0, body.rows, left), "Themes", NULL);
+    draw_names(t, mlr_pane_part(list, 0, 1, list.rows, list.cols - 2));
+    mlr_pane box = mlr_pane_part(body, 0, left, body.rows, body.cols - left);
+    mlr_pane in = mlr_frame(box, app->theme.title, NULL);
+    mlr_pane v = mlr_pane_part(in, 1, 1, in.rows - 1, in.cols - 2);
     if (v.cols < 20) {
         return;
     }

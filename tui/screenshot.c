@@ -15,7 +15,7 @@ enum { CELL_H = 18, MARGIN = 10, BASELINE = 13 };
 typedef struct canvas {
     const mlr_grid *g;
     const mlr_theme *t;
-    mlr_depth depth;
+    mlr_color_depth depth;
     char *to; /* NULL: only counts */
     size_t used;
 } canvas;
@@ -60,7 +60,7 @@ static void rect(canvas *c, box b, uint32_t rgb, double opacity)
     put(c, "/>\n");
 }
 
-static void colors(const canvas *c, const mlr_cell *cell, uint32_t *fg, uint32_t *bg)
+static void colors(const canvas *c, const mlr_ui_cell *cell, uint32_t *fg, uint32_t *bg)
 {
     mlr_theme_rgb(c->t, c->depth, cell, fg, bg);
 }
@@ -70,12 +70,12 @@ static uint32_t halfway(uint32_t a, uint32_t b)
     return ((a >> 1) & 0x7f7f7f) + ((b >> 1) & 0x7f7f7f);
 }
 
-static uint8_t attrs(const canvas *c, const mlr_cell *cell)
+static uint8_t attrs(const canvas *c, const mlr_ui_cell *cell)
 {
     return mlr_theme_style(c->t, c->depth, cell).attr;
 }
 
-static uint32_t ink(const canvas *c, const mlr_cell *cell)
+static uint32_t ink(const canvas *c, const mlr_ui_cell *cell)
 {
     uint32_t fg = 0;
     uint32_t bg = 0;
@@ -255,7 +255,7 @@ static bool is_text(uint32_t g)
            !(g >= 0x2800 && g <= 0x28ff);
 }
 
-static void draw_shape(canvas *c, const mlr_cell *cell, int row, int col)
+static void draw_shape(canvas *c, const mlr_ui_cell *cell, int row, int col)
 {
     double x = x_of(col);
     double y = y_of(row);
@@ -289,7 +289,7 @@ static void put_glyph(canvas *c, uint32_t g)
    font with other widths cannot shift what follows. */
 static int draw_run(canvas *c, int row, int col)
 {
-    const mlr_cell *cells = &c->g->cells[row * c->g->cols];
+    const mlr_ui_cell *cells = &c->g->cells[row * c->g->cols];
     uint32_t rgb = ink(c, &cells[col]);
     uint8_t a = attrs(c, &cells[col]);
     int end = col + 1;
@@ -318,7 +318,7 @@ static int draw_run(canvas *c, int row, int col)
 /* Full blocks and lines side by side become one rectangle: no seams between cells. */
 static int shape_run(const canvas *c, int row, int col)
 {
-    const mlr_cell *cells = &c->g->cells[row * c->g->cols];
+    const mlr_ui_cell *cells = &c->g->cells[row * c->g->cols];
     uint32_t g = cells[col].glyph;
     int end = col + 1;
     while ((g == 0x2588 || g == 0x2500) && end < c->g->cols && cells[end].glyph == g &&
@@ -330,7 +330,7 @@ static int shape_run(const canvas *c, int row, int col)
 
 static int draw_shapes(canvas *c, int row, int col)
 {
-    const mlr_cell *cell = &c->g->cells[row * c->g->cols + col];
+    const mlr_ui_cell *cell = &c->g->cells[row * c->g->cols + col];
     int end = shape_run(c, row, col);
     if (end == col + 1) {
         draw_shape(c, cell, row, col);
@@ -345,7 +345,7 @@ static int draw_shapes(canvas *c, int row, int col)
 
 static void draw_row(canvas *c, int row)
 {
-    const mlr_cell *cells = &c->g->cells[row * c->g->cols];
+    const mlr_ui_cell *cells = &c->g->cells[row * c->g->cols];
     for (int col = 0; col < c->g->cols;) {
         if ((attrs(c, &cells[col]) & MLR_UNDERLINE) != 0 && cells[col].glyph != 0) {
             rect(c, (box){x_of(col), y_of(row) + CELL_H - 2.5, cell_w, 1},
@@ -372,14 +372,14 @@ static void draw_cursor(canvas *c)
     if (g->cursor_row < 0) {
         return;
     }
-    const mlr_cell *cell = &g->cells[g->cursor_row * g->cols + g->cursor_col];
+    const mlr_ui_cell *cell = &g->cells[g->cursor_row * g->cols + g->cursor_col];
     box b = {x_of(g->cursor_col), y_of(g->cursor_row) + CELL_H - 2.0, cell_w, 2};
     rect(c, b, ink(c, cell), 0.9);
 }
 
 static void draw(canvas *c)
 {
-    mlr_cell blank = {.glyph = ' '};
+    mlr_ui_cell blank = {.glyph = ' '};
     uint32_t fg = 0;
     uint32_t page = 0;
     colors(c, &blank, &fg, &page);
@@ -402,7 +402,7 @@ static void draw(canvas *c)
     put(c, "</svg>\n");
 }
 
-char *mlr_screenshot_svg(const mlr_grid *g, const mlr_theme *t, mlr_depth depth,
+char *mlr_screenshot_svg(const mlr_grid *g, const mlr_theme *t, mlr_color_depth depth,
                          size_t *taken)
 {
     canvas c = {.g = g, .t = t, .depth = depth};
@@ -417,8 +417,8 @@ char *mlr_screenshot_svg(const mlr_grid *g, const mlr_theme *t, mlr_depth depth,
     return c.to;
 }
 
-mlr_status mlr_screenshot_write(const mlr_grid *g, const mlr_theme *t, mlr_depth depth,
-                                const char *path, mlr_err *err)
+mlr_status mlr_screenshot_write(const mlr_grid *g, const mlr_theme *t,
+                                mlr_color_depth depth, const char *path, mlr_err *err)
 {
     size_t n = strlen(path);
     bool as_text = n > 4 && strcmp(path + n - 4, ".txt") == 0;

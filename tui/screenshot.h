@@ -8,11 +8,11 @@
 #include "tui/theme.h"
 
 /* Writes SVG, or text where `path` ends in ".txt". */
-mlr_status mlr_screenshot_write(const mlr_grid *g, const mlr_theme *t, mlr_depth depth,
-                                const char *path, mlr_err *err);
+mlr_status mlr_screenshot_write(const mlr_grid *g, const mlr_theme *t,
+                                mlr_color_depth depth, const char *path, mlr_err *err);
 
 /* The same into memory: NUL-terminated; `*taken` bytes were taken from g->alloc. */
-char *mlr_screenshot_svg(const mlr_grid *g, const mlr_theme *t, mlr_depth depth,
+char *mlr_screenshot_svg(const mlr_grid *g, const mlr_theme *t, mlr_color_depth depth,
                          size_t *taken);
 
 #endif

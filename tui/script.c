@@ -22,10 +22,13 @@ static mlr_status wrong(runner *r, const char *rule, const char *what)
 
 void mlr_script_settle(mlr_app *app)
 {
-    while (mlr_job_state_of(&app->job) == MLR_JOB_RUNNING) {
-        (void)nanosleep(&(struct timespec){0, 1000000}, NULL);
+    if (mlr_job_state_of(&app->job) == MLR_JOB_IDLE) {
+        return;
     }
-    (void)mlr_app_poll(app);
+    do { /* the end of one job may start the next */
+        (void)nanosleep(&(struct timespec){0, 1000000}, NULL);
+        (void)mlr_app_poll(app);
+    } while (mlr_job_state_of(&app->job) != MLR_JOB_IDLE);
 }
 
 char *mlr_script_text(mlr_app *app, size_t *taken)
@@ -38,14 +41,14 @@ char *mlr_script_text(mlr_app *app, size_t *taken)
     return text;
 }
 
-static bool same_look(const mlr_cell *a, const mlr_cell *b)
+static bool same_look(const mlr_ui_cell *a, const mlr_ui_cell *b)
 {
     return a->role == b->role && a->over == b->over && a->attr == b->attr;
 }
 
 static size_t put_runs(const mlr_grid *g, int row, char *to, size_t room)
 {
-    const mlr_cell *c = &g->cells[row * g->cols];
+    const mlr_ui_cell *c = &g->cells[row * g->cols];
     int n = snprintf(to, room, "%3d", row);
     size_t used = (size_t)n;
     for (int col = 0; col < g->cols;) {
@@ -146,7 +149,7 @@ static mlr_status direct(runner *r, const char *name, const char *arg)
         return MLR_OK;
     }
     if (strcmp(name, "depth") == 0 && index_of(depths, arg) >= 0) {
-        r->app->depth = (mlr_depth)index_of(depths, arg);
+        r->app->depth = (mlr_color_depth)index_of(depths, arg);
         return MLR_OK;
     }
     if (strcmp(name, "wait") == 0) {

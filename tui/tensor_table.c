@@ -25,7 +25,7 @@ enum {
     C_COUNT
 };
 
-static const mlr_column columns[C_COUNT] = {
+static const mlr_ui_column columns[C_COUNT] = {
     [C_LEAD] = {"", 3, 3, 0, 0, false},
     [C_NAME] = {"Tensor", 16, 48, 0, 1, false},
     [C_TYPE] = {"Type", 4, 8, 5, 4, false},
@@ -44,7 +44,7 @@ static const mlr_column columns[C_COUNT] = {
     [C_OUT] = {"Out", 6, 6, 2, 0, true},
 };
 
-static int column_of(mlr_sort sort)
+static int column_of(mlr_ui_sort sort)
 {
     static const int of[MLR_SORT_COUNT] = {
         [MLR_SORT_FILE] = -1,
@@ -74,7 +74,7 @@ static const mlr_role kind_roles[MLR_ROW_KINDS] = {
 
 /* A column's cells in one row, and how its text is aligned. */
 typedef struct slot {
-    mlr_view v;
+    mlr_pane v;
     int row, x, width;
     bool right;
 } slot;
@@ -84,7 +84,7 @@ static void put_slot(const slot *s, mlr_role role, const char *text)
     if (s->width <= 0) {
         return;
     }
-    mlr_view v = mlr_view_part(s->v, s->row, s->x, 1, s->width);
+    mlr_pane v = mlr_pane_part(s->v, s->row, s->x, 1, s->width);
     if (s->right) {
         mlr_put_right(v, 0, s->width, role, text);
     } else {
@@ -153,12 +153,12 @@ static const char *shape(char *to, size_t room, const mlr_tensor *t)
 }
 
 /* A tensor that is the same asks for no attention. */
-static mlr_role quiet(const mlr_row *r)
+static mlr_role quiet(const mlr_ui_row *r)
 {
     return r->kind == MLR_ROW_SAME ? MLR_ROLE_DIM : MLR_ROLE_TEXT;
 }
 
-static void put_shape(const slot *s, const mlr_row *r)
+static void put_shape(const slot *s, const mlr_ui_row *r)
 {
     const mlr_tensor *t = r->new_tensor != NULL ? r->new_tensor : r->old_tensor;
     char text[512];
@@ -167,8 +167,19 @@ static void put_shape(const slot *s, const mlr_row *r)
     put_slot(s, quiet(r), mlr_elide_middle(fit, sizeof fit, text, strlen(text), s->width));
 }
 
+/* Bytes of a shortened name up to its layer. */
+static size_t quiet_bytes(const char *text)
+{
+    static const char ellipsis[] = "…";
+    size_t n = sizeof ellipsis - 1;
+    if (strncmp(text, ellipsis, n) == 0) {
+        return n + strspn(text + n, "0123456789");
+    }
+    return mlr_module_bytes((mlr_str){text, strlen(text)});
+}
+
 /* The part up to the layer is quieter than what tells tensors of one layer apart. */
-static void put_name(const slot *s, const mlr_row *r, const char *search)
+static void put_name(const slot *s, const mlr_ui_row *r, const char *search)
 {
     mlr_role role = r->marked                 ? MLR_ROLE_MARKED
                     : r->kind == MLR_ROW_SAME ? MLR_ROLE_DIM
@@ -177,7 +188,7 @@ static void put_name(const slot *s, const mlr_row *r, const char *search)
     size_t n = r->name.n < 256 ? r->name.n : 256;
     mlr_elide_name(text, sizeof text, r->name.p, n, s->width);
     put_slot(s, role, text);
-    size_t module = mlr_module_bytes((mlr_str){text, strlen(text)});
+    size_t module = quiet_bytes(text);
     if (!r->marked && module > 0 && module + 1 < strlen(text)) {
         int quiet = mlr_text_width(text, module) + 1;
         mlr_paint(s->v, s->row, s->x, quiet < s->width ? quiet : s->width,
@@ -186,15 +197,15 @@ static void put_name(const slot *s, const mlr_row *r, const char *search)
     size_t m = strlen(search);
     for (size_t i = 0; m > 0 && i + m <= strlen(text); i++) {
         if (mlr_text_contains(text + i, m, search, m)) {
-            mlr_view hit = s->v;
+            mlr_pane hit = s->v;
             hit.attr |= MLR_UNDERLINE | MLR_BOLD;
-            mlr_view part = mlr_view_part(hit, s->row, s->x, 1, s->width);
+            mlr_pane part = mlr_pane_part(hit, s->row, s->x, 1, s->width);
             mlr_put_n(part, 0, mlr_text_width(text, i), MLR_ROLE_STRONG, text + i, m);
         }
     }
 }
 
-static const char *decider(char *to, size_t room, const mlr_row *r)
+static const char *decider(char *to, size_t room, const mlr_ui_row *r)
 {
     static const char *const words[] = {"-", "", "auto", "you"};
     if (r->by == MLR_BY_RULE) {
@@ -208,7 +219,7 @@ static const char *decider(char *to, size_t room, const mlr_row *r)
 static const mlr_role by_roles[] = {MLR_ROLE_DIM, MLR_ROLE_BY_RULE, MLR_ROLE_BY_AUTO,
                                     MLR_ROLE_BY_YOU};
 
-static void put_choice(const slot *s, int column, const mlr_row *r)
+static void put_choice(const slot *s, int column, const mlr_ui_row *r)
 {
     char text[24];
     switch (column) {
@@ -221,6 +232,10 @@ static void put_choice(const slot *s, int column, const mlr_row *r)
         put_slot(s, r->lossy ? MLR_ROLE_LOSSY : quiet(r), text);
         break;
     case C_BY:
+        if (r->by == MLR_BY_NOBODY && r->strategy == NULL) {
+            put_unknown(s);
+            return;
+        }
         put_slot(s, by_roles[r->by], decider(text, sizeof text, r));
         break;
     case C_LEVEL:
@@ -238,7 +253,7 @@ static void put_choice(const slot *s, int column, const mlr_row *r)
     }
 }
 
-static void put_result(const slot *s, int column, const mlr_row *r)
+static void put_result(const slot *s, int column, const mlr_ui_row *r)
 {
     char text[24];
     mlr_fact ratio = mlr_row_ratio(r);
@@ -264,18 +279,24 @@ static void put_result(const slot *s, int column, const mlr_row *r)
     }
 }
 
-static void put_number(const slot *s, const mlr_row *r, const char *fmt, const mlr_fact *f)
+static void put_number(const slot *s, const mlr_ui_row *r, const char *fmt,
+                       const mlr_fact *f)
 {
     char text[24];
     if (f->state == MLR_FACT_UNKNOWN) {
         put_unknown(s);
         return;
     }
-    snprintf(text, sizeof text, fmt[0] == '5' ? "%.5f" : "%.2f", f->value);
+    bool five = fmt[0] == '5';
+    if (five && f->value < 1 && f->value >= 0.999995) {
+        snprintf(text, sizeof text, ">.99999"); /* close to equal is not equal */
+    } else {
+        snprintf(text, sizeof text, five ? "%.5f" : "%.2f", f->value);
+    }
     put_slot(s, f->state == MLR_FACT_ESTIMATED ? MLR_ROLE_ESTIMATE : quiet(r), text);
 }
 
-static void put_fact_column(const slot *s, int column, const mlr_row *r)
+static void put_fact_column(const slot *s, int column, const mlr_ui_row *r)
 {
     char text[24];
     switch (column) {
@@ -311,7 +332,7 @@ static void put_fact_column(const slot *s, int column, const mlr_row *r)
     }
 }
 
-static void put_lead(mlr_view v, int row, const mlr_row *r, bool cursor)
+static void put_lead(mlr_pane v, int row, const mlr_ui_row *r, bool cursor)
 {
     if (cursor) {
         mlr_put_glyph(v, row, 0, MLR_ROLE_STRONG, MLR_G_CURSOR);
@@ -322,8 +343,8 @@ static void put_lead(mlr_view v, int row, const mlr_row *r, bool cursor)
     mlr_put_cp(v, row, 2, kind_roles[r->kind], mlr_row_kind_glyph((mlr_row_kind)r->kind));
 }
 
-static void draw_row(const mlr_tensor_table *t, const mlr_columns_at *at, mlr_view v,
-                     int row, const mlr_row *r)
+static void draw_row(const mlr_tensor_table *t, const mlr_columns_at *at, mlr_pane v,
+                     int row, const mlr_ui_row *r)
 {
     for (int c = C_NAME; c < C_COUNT; c++) {
         slot s = {v, row, at->x[c], at->width[c], columns[c].right};
@@ -342,7 +363,7 @@ static void draw_row(const mlr_tensor_table *t, const mlr_columns_at *at, mlr_vi
     }
 }
 
-static void draw_group(const mlr_row_group *g, mlr_view v, int row,
+static void draw_group(const mlr_row_group *g, mlr_pane v, int row,
                        const mlr_columns_at *at)
 {
     char text[1024];
@@ -365,10 +386,10 @@ static void draw_group(const mlr_row_group *g, mlr_view v, int row,
     }
 }
 
-static void draw_header(const mlr_tensor_table *t, const mlr_columns_at *at, mlr_view v)
+static void draw_header(const mlr_tensor_table *t, const mlr_columns_at *at, mlr_pane v)
 {
     int sorted = column_of(t->view->sort);
-    mlr_view line = mlr_view_part(v, 0, 0, 1, v.cols);
+    mlr_pane line = mlr_pane_part(v, 0, 0, 1, v.cols);
     mlr_fill(line, MLR_ROLE_HEADER);
     for (int c = 0; c < C_COUNT; c++) {
         char text[24];
@@ -387,7 +408,7 @@ static void draw_header(const mlr_tensor_table *t, const mlr_columns_at *at, mlr
 
 static void place_columns(const mlr_tensor_table *t, int cols, mlr_columns_at *at)
 {
-    mlr_column fitted[C_COUNT];
+    mlr_ui_column fitted[C_COUNT];
     memcpy(fitted, columns, sizeof columns);
     int longest = t->rows->longest_name;
     fitted[C_NAME].most = longest < 14 ? 14 : longest > 60 ? 60 : longest;
@@ -397,20 +418,20 @@ static void place_columns(const mlr_tensor_table *t, int cols, mlr_columns_at *a
     mlr_table_layout(fitted, C_COUNT, cols - 1, at);
 }
 
-mlr_sort mlr_tensor_table_header(const mlr_tensor_table *t, int cols, int col)
+mlr_ui_sort mlr_tensor_table_header(const mlr_tensor_table *t, int cols, int col)
 {
     mlr_columns_at at;
     place_columns(t, cols, &at);
     for (int s = MLR_SORT_KIND; s < MLR_SORT_COUNT; s++) {
-        int c = column_of((mlr_sort)s);
+        int c = column_of((mlr_ui_sort)s);
         if (at.width[c] > 0 && col >= at.x[c] && col < at.x[c] + at.width[c]) {
-            return (mlr_sort)s;
+            return (mlr_ui_sort)s;
         }
     }
     return MLR_SORT_COUNT;
 }
 
-void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_view v)
+void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_pane v)
 {
     mlr_columns_at at;
     place_columns(t, v.cols, &at);
@@ -419,9 +440,9 @@ void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_view v)
         size_t e = t->table->top + i;
         int row = (int)i + 1;
         bool cursor = e == t->table->cursor;
-        mlr_view line = cursor ? mlr_view_over(v, MLR_ROLE_SELECTION) : v;
+        mlr_pane line = cursor ? mlr_pane_over(v, MLR_ROLE_SELECTION) : v;
         if (cursor) {
-            mlr_fill(mlr_view_part(line, row, 0, 1, v.cols), MLR_ROLE_TEXT);
+            mlr_fill(mlr_pane_part(line, row, 0, 1, v.cols), MLR_ROLE_TEXT);
             mlr_cursor_at(v, row, mlr_entry_is_group(t->view->entry[e]) ? 3 : at.x[C_NAME]);
         }
         uint32_t index = mlr_entry_index(t->view->entry[e]);
@@ -443,7 +464,7 @@ void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_view v)
 }
 
 /* " 290: 96 same 194 changed" with words where there is room, glyphs where not. */
-static int put_kinds(const mlr_totals *t, mlr_view v, int row, int col, bool words)
+static int put_kinds(const mlr_totals *t, mlr_pane v, int row, int col, bool words)
 {
     for (int k = 0; k < MLR_ROW_KINDS; k++) {
         if (t->by_kind[k] == 0) {
@@ -461,11 +482,14 @@ static int put_kinds(const mlr_totals *t, mlr_view v, int row, int col, bool wor
     return col;
 }
 
-static void put_sizes(const mlr_totals *t, mlr_view v, int row, int end, int from)
+static void put_sizes(const mlr_totals *t, mlr_pane v, int row, int end, int from)
 {
     char in[16];
     char out[16];
     char text[96];
+    if (t->rows == 0) {
+        return;
+    }
     mlr_fmt_bytes(in, sizeof in, t->bytes);
     if (t->out.state == MLR_FACT_UNKNOWN) {
         snprintf(text, sizeof text, "%s", in);
@@ -484,7 +508,7 @@ static void put_sizes(const mlr_totals *t, mlr_view v, int row, int end, int fro
     }
 }
 
-void mlr_tensor_totals_draw(const mlr_totals *t, mlr_view v, int row)
+void mlr_tensor_totals_draw(const mlr_totals *t, mlr_pane v, int row)
 {
     char count[24];
     mlr_put(v, row, 2, MLR_ROLE_TOTAL, "Σ");
@@ -505,7 +529,7 @@ int mlr_tensor_totals_lines(int rows)
     return rows >= 6 ? 1 : 0;
 }
 
-void mlr_tensor_totals_block(const mlr_rows_view *view, mlr_view v)
+void mlr_tensor_totals_block(const mlr_rows_view *view, mlr_pane v)
 {
     if (v.rows >= 1) {
         mlr_tensor_totals_draw(&view->shown, v, 0);

@@ -28,7 +28,7 @@ typedef struct pair {
 struct mlr_term {
     const mlr_allocator *alloc;
     SCREEN *screen;
-    mlr_depth depth;
+    mlr_color_depth depth;
     int wake_fd, signal_fd;
     sigset_t signals, before;
     pair pairs[PAIRS];
@@ -135,7 +135,7 @@ static void block_signals(mlr_term *t)
     t->signal_fd = signalfd(-1, &t->signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static mlr_depth find_depth(bool no_color)
+static mlr_color_depth find_depth(bool no_color)
 {
     if (no_color || !has_colors() || start_color() == ERR) {
         return MLR_DEPTH_MONO;
@@ -215,7 +215,7 @@ void mlr_term_size(const mlr_term *t, int *rows, int *cols)
     *cols = t->cols;
 }
 
-mlr_depth mlr_term_depth(const mlr_term *t)
+mlr_color_depth mlr_term_depth(const mlr_term *t)
 {
     return t->depth;
 }
@@ -283,18 +283,18 @@ static attr_t attr_of(uint8_t a)
            ((a & MLR_ITALIC) != 0 ? A_ITALIC : 0);
 }
 
-static bool same_cell(const mlr_cell *a, const mlr_cell *b)
+static bool same_cell(const mlr_ui_cell *a, const mlr_ui_cell *b)
 {
     return a->glyph == b->glyph && a->mark == b->mark && a->role == b->role &&
            a->over == b->over && a->attr == b->attr;
 }
 
-static void paint_cell(mlr_term *t, const mlr_theme *theme, const mlr_cell *c, int row,
+static void paint_cell(mlr_term *t, const mlr_theme *theme, const mlr_ui_cell *c, int row,
                        int col)
 {
     cchar_t cc;
     wchar_t text[3] = {(wchar_t)c->glyph, (wchar_t)c->mark, 0};
-    mlr_style s = mlr_theme_style(theme, t->depth, c);
+    mlr_ui_style s = mlr_theme_style(theme, t->depth, c);
     int number = pair_for(t, s.fg, s.bg);
     if (c->glyph != 0 && setcchar(&cc, text, attr_of(s.attr), 0, &number) == OK) {
         (void)mvadd_wch(row, col, &cc);
@@ -327,8 +327,8 @@ void mlr_term_paint(mlr_term *t, const mlr_grid *g, const mlr_theme *theme)
     }
     for (int r = 0; r < g->rows; r++) {
         for (int c = 0; c < g->cols; c++) {
-            const mlr_cell *cell = &g->cells[r * g->cols + c];
-            mlr_cell *old = &t->shown.cells[r * g->cols + c];
+            const mlr_ui_cell *cell = &g->cells[r * g->cols + c];
+            mlr_ui_cell *old = &t->shown.cells[r * g->cols + c];
             if (t->all || !same_cell(cell, old)) {
                 paint_cell(t, theme, cell, r, c);
                 *old = *cell;
@@ -357,7 +357,7 @@ static void measure(mlr_term *t)
     struct winsize size;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 &&
         size.ws_col > 0) {
-        (void)resizeterm(size.ws_row, size.ws_col);
+        (void)resize_term(size.ws_row, size.ws_col); /* resizeterm() would post a key */
     }
     getmaxyx(stdscr, t->rows, t->cols);
 }
@@ -455,7 +455,7 @@ static mlr_event mouse_event(void)
     return e;
 }
 
-static mlr_event read_key(mlr_term *t)
+static mlr_event read_key(void)
 {
     wint_t k = 0;
     int got = get_wch(&k);
@@ -463,8 +463,7 @@ static mlr_event read_key(mlr_term *t)
         return (mlr_event){.kind = MLR_EVENT_NONE};
     }
     if (got == KEY_CODE_YES && k == KEY_RESIZE) {
-        measure(t);
-        return (mlr_event){.kind = MLR_EVENT_RESIZE};
+        return (mlr_event){.kind = MLR_EVENT_NONE}; /* SIGWINCH says so already */
     }
     if (got == KEY_CODE_YES && k == KEY_MOUSE) {
         return mouse_event();
@@ -497,7 +496,7 @@ static mlr_event read_signal(mlr_term *t)
 
 mlr_event mlr_term_wait(mlr_term *t, int wait_ms)
 {
-    mlr_event e = read_key(t); /* curses may hold keys that poll() cannot see */
+    mlr_event e = read_key(); /* curses may hold keys that poll() cannot see */
     if (e.kind != MLR_EVENT_NONE) {
         return e;
     }
@@ -516,7 +515,7 @@ mlr_event mlr_term_wait(mlr_term *t, int wait_ms)
         return (mlr_event){.kind = MLR_EVENT_WAKE};
     }
     if ((fds[0].revents & POLLIN) != 0) {
-        e = read_key(t);
+        e = read_key();
         char byte = 0;
         if (e.kind == MLR_EVENT_NONE && (fds[0].revents & POLLHUP) != 0 &&
             read(STDIN_FILENO, &byte, 1) == 0) {

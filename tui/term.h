@@ -40,7 +40,7 @@ mlr_status mlr_term_open(mlr_term **out, const mlr_term_options *o, mlr_err *err
 void mlr_term_close(mlr_term *t);
 
 void mlr_term_size(const mlr_term *t, int *rows, int *cols);
-mlr_depth mlr_term_depth(const mlr_term *t);
+mlr_color_depth mlr_term_depth(const mlr_term *t);
 
 /* An eventfd that any thread may write to end a wait. */
 int mlr_term_wake_fd(const mlr_term *t);

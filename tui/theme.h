@@ -11,15 +11,15 @@
 
 #include "apply/base/alloc.h"
 #include "apply/base/status.h"
-#include "tui/cells.h"
+#include "tui/grid.h"
 
-typedef enum mlr_depth {
+typedef enum mlr_color_depth {
     MLR_DEPTH_MONO,
     MLR_DEPTH_8,
     MLR_DEPTH_16,
     MLR_DEPTH_256,
     MLR_DEPTH_RGB
-} mlr_depth;
+} mlr_color_depth;
 
 enum { MLR_THEME_PAINTS = 96, MLR_THEME_ANCHORS = 8, MLR_COLOR_DEFAULT = -1 };
 
@@ -51,10 +51,10 @@ typedef struct mlr_theme {
 } mlr_theme;
 
 /* A look on one terminal: colours are MLR_COLOR_DEFAULT, 0xRRGGBB or an index, by depth. */
-typedef struct mlr_style {
+typedef struct mlr_ui_style {
     int32_t fg, bg;
     uint8_t attr;
-} mlr_style;
+} mlr_ui_style;
 
 /* Themes that are compiled in, in the order of their names. */
 size_t mlr_theme_builtin_count(void);
@@ -70,11 +70,12 @@ mlr_status mlr_theme_load(mlr_theme *t, const char *name, const char *folder,
                           const mlr_allocator *alloc, mlr_err *err);
 
 /* What a cell looks like at this depth. */
-mlr_style mlr_theme_style(const mlr_theme *t, mlr_depth depth, const mlr_cell *cell);
+mlr_ui_style mlr_theme_style(const mlr_theme *t, mlr_color_depth depth,
+                             const mlr_ui_cell *cell);
 
 /* The true colours behind a style, for pictures and for measuring contrast. */
-void mlr_theme_rgb(const mlr_theme *t, mlr_depth depth, const mlr_cell *cell, uint32_t *fg,
-                   uint32_t *bg);
+void mlr_theme_rgb(const mlr_theme *t, mlr_color_depth depth, const mlr_ui_cell *cell,
+                   uint32_t *fg, uint32_t *bg);
 
 /* The glyph table for this theme. */
 void mlr_theme_glyphs(const mlr_theme *t, mlr_glyph_level level, mlr_glyphs *out);

@@ -23,7 +23,7 @@ static mlr_tint heat_paint(const mlr_theme *t, int i)
     return p;
 }
 
-static int32_t shown(const mlr_tint *p, mlr_depth depth)
+static int32_t shown(const mlr_tint *p, mlr_color_depth depth)
 {
     if (p->is_default || depth == MLR_DEPTH_MONO) {
         return MLR_COLOR_DEFAULT;
@@ -42,7 +42,7 @@ static int32_t shown(const mlr_tint *p, mlr_depth depth)
 
 /* Eight colours have no bright half: bold makes foregrounds bright there, and the bright
    black that stands for grey becomes the default, dimmed. */
-static void to_eight(mlr_style *s)
+static void to_eight(mlr_ui_style *s)
 {
     if (s->fg == 8) {
         s->fg = MLR_COLOR_DEFAULT;
@@ -56,7 +56,7 @@ static void to_eight(mlr_style *s)
     }
 }
 
-static uint8_t attrs_at(const mlr_role_look *l, mlr_depth depth)
+static uint8_t attrs_at(const mlr_role_look *l, mlr_color_depth depth)
 {
     unsigned a = l->attr;
     if (depth == MLR_DEPTH_MONO) {
@@ -78,7 +78,8 @@ static const mlr_tint *paint_at(const mlr_theme *t, int16_t i)
     return i < 0 ? NULL : &t->paints[i];
 }
 
-static void dress(const mlr_theme *t, mlr_depth depth, const mlr_cell *c, coat *out)
+static void dress(const mlr_theme *t, mlr_color_depth depth, const mlr_ui_cell *c,
+                  coat *out)
 {
     const mlr_role_look *role = &t->roles[c->role];
     const mlr_role_look *over = c->over == MLR_ROLE_TEXT ? NULL : &t->roles[c->over];
@@ -107,11 +108,12 @@ static void dress(const mlr_theme *t, mlr_depth depth, const mlr_cell *c, coat *
     }
 }
 
-mlr_style mlr_theme_style(const mlr_theme *t, mlr_depth depth, const mlr_cell *c)
+mlr_ui_style mlr_theme_style(const mlr_theme *t, mlr_color_depth depth,
+                             const mlr_ui_cell *c)
 {
     coat k;
     dress(t, depth, c, &k);
-    mlr_style s = {MLR_COLOR_DEFAULT, MLR_COLOR_DEFAULT, c->attr};
+    mlr_ui_style s = {MLR_COLOR_DEFAULT, MLR_COLOR_DEFAULT, c->attr};
     s.attr |= attrs_at(&t->roles[c->role], depth);
     if (c->over != MLR_ROLE_TEXT) {
         s.attr |= attrs_at(&t->roles[c->over], depth);
@@ -124,7 +126,7 @@ mlr_style mlr_theme_style(const mlr_theme *t, mlr_depth depth, const mlr_cell *c
     return s;
 }
 
-static uint32_t truth(int32_t color, mlr_depth depth, uint32_t otherwise)
+static uint32_t truth(int32_t color, mlr_color_depth depth, uint32_t otherwise)
 {
     if (color < 0) {
         return otherwise;
@@ -132,10 +134,10 @@ static uint32_t truth(int32_t color, mlr_depth depth, uint32_t otherwise)
     return depth == MLR_DEPTH_RGB ? (uint32_t)color : mlr_rgb_of_256((unsigned)color);
 }
 
-void mlr_theme_rgb(const mlr_theme *t, mlr_depth depth, const mlr_cell *c, uint32_t *fg,
-                   uint32_t *bg)
+void mlr_theme_rgb(const mlr_theme *t, mlr_color_depth depth, const mlr_ui_cell *c,
+                   uint32_t *fg, uint32_t *bg)
 {
-    mlr_style s = mlr_theme_style(t, depth, c);
+    mlr_ui_style s = mlr_theme_style(t, depth, c);
     const mlr_tint *ground = paint_at(t, t->ground);
     const mlr_tint *ink = paint_at(t, t->roles[MLR_ROLE_TEXT].fg);
     uint32_t f = truth(s.fg, depth, ink == NULL ? 0xd0d0d0 : ink->rgb);

@@ -174,13 +174,13 @@ static plan place(const mlr_list *l, int cols)
     return p;
 }
 
-static void draw_item(const mlr_list *l, size_t i, mlr_view v, int row, const plan *p)
+static void draw_item(const mlr_list *l, size_t i, mlr_pane v, int row, const plan *p)
 {
     const mlr_item *m = &l->item[l->shown[i]];
     bool first = i == 0 || !same(l->item[l->shown[i - 1]].heading, m->heading);
     if (i == l->cursor) {
-        v = mlr_view_over(v, MLR_ROLE_SELECTION);
-        mlr_fill(mlr_view_part(v, row, 0, 1, v.cols), MLR_ROLE_TEXT);
+        v = mlr_pane_over(v, MLR_ROLE_SELECTION);
+        mlr_fill(mlr_pane_part(v, row, 0, 1, v.cols), MLR_ROLE_TEXT);
         mlr_put_glyph(v, row, 0, MLR_ROLE_TEXT, MLR_G_CURSOR);
     }
     if (p->keys > p->heading && m->heading != NULL && first) {
@@ -198,10 +198,10 @@ static void draw_item(const mlr_list *l, size_t i, mlr_view v, int row, const pl
     }
 }
 
-void mlr_list_draw(const mlr_list *l, mlr_view v)
+void mlr_list_draw(const mlr_list *l, mlr_pane v)
 {
-    mlr_prompt_draw(&l->prompt, mlr_view_part(v, 0, 1, 1, v.cols - 1), 0, "> ");
-    mlr_view body = mlr_view_part(v, 1, 0, v.rows - 1, v.cols);
+    mlr_prompt_draw(&l->prompt, mlr_pane_part(v, 0, 1, 1, v.cols - 1), 0, "> ");
+    mlr_pane body = mlr_pane_part(v, 1, 0, v.rows - 1, v.cols);
     plan p = place(l, body.cols);
     size_t page = body.rows > 0 ? (size_t)body.rows : 1;
     size_t top = l->cursor < page / 2 ? 0 : l->cursor - page / 2;

@@ -5,7 +5,7 @@
 #ifndef MLR_TUI_WIDGET_LIST_H
 #define MLR_TUI_WIDGET_LIST_H
 
-#include "tui/cells.h"
+#include "tui/grid.h"
 #include "tui/keys.h"
 #include "tui/widget_prompt.h"
 
@@ -48,6 +48,6 @@ mlr_list_result mlr_list_key(mlr_list *l, mlr_key key);
 /* Column widths that items want: labels with their keys, and details. */
 void mlr_list_widths(const mlr_list *l, int *label, int *detail);
 
-void mlr_list_draw(const mlr_list *l, mlr_view v);
+void mlr_list_draw(const mlr_list *l, mlr_pane v);
 
 #endif

@@ -144,10 +144,10 @@ mlr_prompt_result mlr_prompt_key(mlr_prompt *p, mlr_key key)
     }
 }
 
-void mlr_prompt_draw(const mlr_prompt *p, mlr_view v, int row, const char *label)
+void mlr_prompt_draw(const mlr_prompt *p, mlr_pane v, int row, const char *label)
 {
     int at = mlr_put(v, row, 0, MLR_ROLE_INPUT_LABEL, label);
-    mlr_view box = mlr_view_part(v, row, at, 1, v.cols - at);
+    mlr_pane box = mlr_pane_part(v, row, at, 1, v.cols - at);
     int before = mlr_text_width(p->text, p->cursor);
     int shift = before >= box.cols ? before - box.cols + 1 : 0;
     mlr_put(box, 0, -shift, MLR_ROLE_INPUT, p->text);

@@ -2,7 +2,7 @@
 #ifndef MLR_TUI_WIDGET_PROMPT_H
 #define MLR_TUI_WIDGET_PROMPT_H
 
-#include "tui/cells.h"
+#include "tui/grid.h"
 #include "tui/keys.h"
 
 enum { MLR_PROMPT_BYTES = 512, MLR_PROMPT_HISTORY = 16 };
@@ -33,6 +33,6 @@ void mlr_prompt_set(mlr_prompt *p, const char *text);
 mlr_prompt_result mlr_prompt_key(mlr_prompt *p, mlr_key key);
 
 /* "label text", scrolled so that the cursor shows; places the hardware cursor. */
-void mlr_prompt_draw(const mlr_prompt *p, mlr_view v, int row, const char *label);
+void mlr_prompt_draw(const mlr_prompt *p, mlr_pane v, int row, const char *label);
 
 #endif

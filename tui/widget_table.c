@@ -1,6 +1,6 @@
 #include "tui/widget_table.h"
 
-static int width_of(const mlr_column *c, size_t n, const mlr_columns_at *at)
+static int width_of(const mlr_ui_column *c, size_t n, const mlr_columns_at *at)
 {
     int sum = 0;
     for (size_t i = 0; i < n; i++) {
@@ -10,7 +10,7 @@ static int width_of(const mlr_column *c, size_t n, const mlr_columns_at *at)
     return sum;
 }
 
-static bool drop_one(const mlr_column *c, size_t n, mlr_columns_at *at)
+static bool drop_one(const mlr_ui_column *c, size_t n, mlr_columns_at *at)
 {
     size_t worst = n;
     for (size_t i = 0; i < n; i++) {
@@ -26,7 +26,7 @@ static bool drop_one(const mlr_column *c, size_t n, mlr_columns_at *at)
     return true;
 }
 
-static void share_spare(const mlr_column *c, size_t n, int cols, mlr_columns_at *at)
+static void share_spare(const mlr_ui_column *c, size_t n, int cols, mlr_columns_at *at)
 {
     for (int turn = 1; turn <= 4; turn++) {
         for (size_t i = 0; i < n; i++) {
@@ -39,10 +39,10 @@ static void share_spare(const mlr_column *c, size_t n, int cols, mlr_columns_at 
     }
 }
 
-void mlr_table_layout(const mlr_column *c, size_t n, int cols, mlr_columns_at *out)
+void mlr_table_layout(const mlr_ui_column *c, size_t n, int cols, mlr_columns_at *out)
 {
     *out = (mlr_columns_at){0};
-    n = n > MLR_TABLE_COLUMNS ? MLR_TABLE_COLUMNS : n;
+    n = n > MLR_UI_COLUMNS ? MLR_UI_COLUMNS : n;
     for (size_t i = 0; i < n; i++) {
         out->width[i] = c[i].least;
     }
@@ -56,7 +56,7 @@ void mlr_table_layout(const mlr_column *c, size_t n, int cols, mlr_columns_at *o
     }
 }
 
-void mlr_table_arrange(mlr_table *t, size_t count, int lines)
+void mlr_table_arrange(mlr_ui_table *t, size_t count, int lines)
 {
     t->count = count;
     t->page = lines > 0 ? (size_t)lines : 1;
@@ -73,13 +73,13 @@ void mlr_table_arrange(mlr_table *t, size_t count, int lines)
     t->top = t->top > most ? most : t->top;
 }
 
-void mlr_table_go(mlr_table *t, size_t to)
+void mlr_table_go(mlr_ui_table *t, size_t to)
 {
     t->cursor = to;
     mlr_table_arrange(t, t->count, (int)t->page);
 }
 
-bool mlr_table_act(mlr_table *t, mlr_action action)
+bool mlr_table_act(mlr_ui_table *t, mlr_action action)
 {
     size_t page = t->page > 1 ? t->page - 1 : 1;
     size_t last = t->count == 0 ? 0 : t->count - 1;

@@ -10,33 +10,34 @@
 
 #include "tui/keys.h"
 
-enum { MLR_TABLE_COLUMNS = 24 };
+enum { MLR_UI_COLUMNS = 24 };
 
-typedef struct mlr_column {
+typedef struct mlr_ui_column {
     const char *title;
     int least, most; /* cells */
     int drop;        /* 0: always there; else the highest number goes first */
     int grow;        /* 0: not; else the lowest number takes spare room first */
     bool right;      /* aligned */
-} mlr_column;
+} mlr_ui_column;
 
 /* Where columns stand; width 0: dropped. One blank lies between columns. */
 typedef struct mlr_columns_at {
-    int x[MLR_TABLE_COLUMNS], width[MLR_TABLE_COLUMNS];
+    int x[MLR_UI_COLUMNS], width[MLR_UI_COLUMNS];
 } mlr_columns_at;
 
-void mlr_table_layout(const mlr_column *columns, size_t n, int cols, mlr_columns_at *out);
+void mlr_table_layout(const mlr_ui_column *columns, size_t n, int cols,
+                      mlr_columns_at *out);
 
-typedef struct mlr_table {
+typedef struct mlr_ui_table {
     size_t count, cursor, top;
     size_t page; /* rows shown */
-} mlr_table;
+} mlr_ui_table;
 
 /* Fits cursor and page to the numbers of rows and of lines. */
-void mlr_table_arrange(mlr_table *t, size_t count, int lines);
-void mlr_table_go(mlr_table *t, size_t to);
+void mlr_table_arrange(mlr_ui_table *t, size_t count, int lines);
+void mlr_table_go(mlr_ui_table *t, size_t to);
 
 /* Moves the cursor; false where the action is none of movement. */
-bool mlr_table_act(mlr_table *t, mlr_action action);
+bool mlr_table_act(mlr_ui_table *t, mlr_action action);
 
 #endif

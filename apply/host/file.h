@@ -31,6 +31,9 @@ typedef struct mlr_sys {
     int (*fsync)(void *ctx, int fd);
     /* `no_replace`: EEXIST where `to` exists; EINVAL or ENOSYS where that is not known. */
     int (*rename)(void *ctx, int dir, const char *from, const char *to, bool no_replace);
+    /* Both names change places at once; EINVAL or ENOSYS where that is not known. */
+    int (*exchange)(void *ctx, int dir, const char *a, const char *b);
+    int (*mkdirat)(void *ctx, int dir, const char *path, mode_t mode);
     int (*unlinkat)(void *ctx, int dir, const char *path, int flags);
     ssize_t (*copy_file_range)(void *ctx, int from, off_t *from_off, int to, off_t *to_off,
                                size_t n);
@@ -92,7 +95,7 @@ typedef struct mlr_out_file {
     mlr_overwrite how; /* holds until publication */
     bool synced;       /* nothing was written since the last sync */
     bool failed;       /* a write or sync failed: it is never published */
-    char temp[48];     /* name beside the target; "" once renamed */
+    char temp[280];    /* name beside the target; "" once renamed */
     char name[256];    /* the target's own name in `dir` */
 } mlr_out_file;
 
@@ -104,7 +107,24 @@ typedef struct mlr_out_file {
 mlr_status mlr_out_open(mlr_out_file *o, const char *path, uint64_t size, mlr_overwrite how,
                         const mlr_sys *sys, mlr_err *err);
 
-/* Replaces bytes that were written already, such as a header that is known only at the end. */
+/* What a fixed temporary file is called: the target's name and this. */
+#define MLR_PART_SUFFIX ".mallorn-part"
+
+/*
+ * The same with a temporary file of a fixed name, which a later run finds again: what an
+ * earlier one left is kept and `written` is 0. MLR_E_BUSY where another run has it open.
+ */
+mlr_status mlr_out_open_part(mlr_out_file *o, const char *path, mlr_overwrite how,
+                             const mlr_sys *sys, mlr_err *err);
+
+/* Keeps the first n bytes that an earlier run left and appends behind them. */
+mlr_status mlr_out_go_on(mlr_out_file *o, uint64_t n, mlr_err *err);
+
+/* Closes without publishing and leaves the temporary file where it is. */
+void mlr_out_leave(mlr_out_file *o);
+
+/* Replaces bytes that were written already, such as a header that is known only at the end.
+ */
 mlr_status mlr_out_rewrite(mlr_out_file *o, uint64_t off, const void *src, size_t n,
                            mlr_err *err);
 

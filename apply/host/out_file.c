@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@ enum {
     TEMP_FLAGS = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
     TEMP_TRIES = 32,
     PRIVATE_MODE = 0600,
+    PART_FLAGS = O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC | O_NONBLOCK,
 };
 
 static mlr_status fail(const mlr_out_file *o, int os_error, const char *rule, mlr_err *err)
@@ -182,17 +184,22 @@ mlr_status mlr_out_rewrite(mlr_out_file *o, uint64_t off, const void *src, size_
     return MLR_OK;
 }
 
-mlr_status mlr_out_open(mlr_out_file *o, const char *path, uint64_t size, mlr_overwrite how,
-                        const mlr_sys *sys, mlr_err *err)
+/* Finds the directory and what the target is now. */
+static mlr_status begin(mlr_out_file *o, const char *path, mlr_overwrite how,
+                        const mlr_sys *sys, bool *exists, mlr_err *err)
 {
     *o = (mlr_out_file){.path = path, .dir = -1, .fd = -1, .how = how};
     o->sys = sys != NULL ? sys : &mlr_sys_posix;
     o->sink = (mlr_sink){.ctx = o, .write = sink_write};
-    bool exists = false;
     mlr_status status = open_dir(o, err);
-    if (status == MLR_OK) {
-        status = look_at_target(o, &exists, err);
-    }
+    return status == MLR_OK ? look_at_target(o, exists, err) : status;
+}
+
+mlr_status mlr_out_open(mlr_out_file *o, const char *path, uint64_t size, mlr_overwrite how,
+                        const mlr_sys *sys, mlr_err *err)
+{
+    bool exists = false;
+    mlr_status status = begin(o, path, how, sys, &exists, err);
     if (status == MLR_OK) {
         status = create_temp(o, exists ? PRIVATE_MODE : 0666, err);
     }
@@ -206,6 +213,68 @@ mlr_status mlr_out_open(mlr_out_file *o, const char *path, uint64_t size, mlr_ov
         mlr_out_discard(o);
     }
     return status;
+}
+
+/* Whether the temporary name still means the open file: a run that has just published it
+   gave up its lock on what is now the output. */
+static bool still_named(const mlr_out_file *o, const struct stat *mine)
+{
+    struct stat st;
+    int fd = mlr_sys_openat(o->sys, o->dir, o->temp, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+    bool same = fd >= 0 && mlr_sys_fstat(o->sys, fd, &st) == 0 &&
+                st.st_ino == mine->st_ino && st.st_dev == mine->st_dev;
+    if (fd >= 0) {
+        mlr_sys_close(o->sys, fd);
+    }
+    return same;
+}
+
+/* A fixed name can be waited for, so what stands there must be a file of one name, held by
+   no other run. */
+static mlr_status open_part(mlr_out_file *o, bool exists, mlr_err *err)
+{
+    snprintf(o->temp, sizeof o->temp, "%s" MLR_PART_SUFFIX, o->name);
+    o->fd =
+        mlr_sys_openat(o->sys, o->dir, o->temp, PART_FLAGS, exists ? PRIVATE_MODE : 0666);
+    struct stat st;
+    if (o->fd < 0 || mlr_sys_fstat(o->sys, o->fd, &st) < 0) {
+        return fail(o, errno, "partial output that can be opened", err);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+        return refuse(o, 0, "partial output that is a file of its own", err);
+    }
+    if (flock(o->fd, LOCK_EX | LOCK_NB) < 0 || !still_named(o, &st)) {
+        mlr_err_in(err, MLR_IN_OUTPUT, o->path);
+        return mlr_fail(err, MLR_E_BUSY, MLR_NO_OFFSET, "partial output of its own");
+    }
+    if (!exists) {
+        o->mode = st.st_mode & 0777;
+    }
+    return MLR_OK;
+}
+
+mlr_status mlr_out_open_part(mlr_out_file *o, const char *path, mlr_overwrite how,
+                             const mlr_sys *sys, mlr_err *err)
+{
+    bool exists = false;
+    mlr_status status = begin(o, path, how, sys, &exists, err);
+    if (status == MLR_OK) {
+        status = open_part(o, exists, err);
+    }
+    if (status != MLR_OK) {
+        mlr_out_leave(o);
+    }
+    return status;
+}
+
+mlr_status mlr_out_go_on(mlr_out_file *o, uint64_t n, mlr_err *err)
+{
+    if (mlr_sys_ftruncate(o->sys, o->fd, (off_t)n) < 0 ||
+        lseek(o->fd, (off_t)n, SEEK_SET) != (off_t)n) {
+        return fail(o, errno, "partial output that can be cut", err);
+    }
+    o->written = n;
+    return MLR_OK;
 }
 
 mlr_status mlr_out_sync(mlr_out_file *o, mlr_err *err)
@@ -288,11 +357,16 @@ mlr_status mlr_out_publish(mlr_out_file *o, mlr_err *err)
 
 void mlr_out_discard(mlr_out_file *o)
 {
+    if (o != NULL && o->sys != NULL && o->temp[0] != '\0') {
+        (void)mlr_sys_unlinkat(o->sys, o->dir, o->temp);
+    }
+    mlr_out_leave(o);
+}
+
+void mlr_out_leave(mlr_out_file *o)
+{
     if (o == NULL || o->sys == NULL) {
         return;
-    }
-    if (o->temp[0] != '\0') {
-        (void)mlr_sys_unlinkat(o->sys, o->dir, o->temp);
     }
     if (o->fd >= 0) {
         mlr_sys_close(o->sys, o->fd);

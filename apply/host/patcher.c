@@ -2,14 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "apply/base/cursor.h"
 #include "apply/base/pool.h"
 #include "apply/dict.h"
-#include "apply/host/inflate_zstd.h"
 #include "apply/host/host_kernels.h"
+#include "apply/host/inflate_zstd.h"
+#include "apply/host/out_dir.h"
+#include "apply/host/own_memory.h"
 #include "apply/host/sys_call.h"
 #include "apply/patch_format.h"
 
@@ -18,8 +22,10 @@ typedef struct patch_input {
     mlr_stream stream;
     const mlr_sys *sys;
     const char *path;
+    const mlr_tick *tick;
     int fd;
     bool owned;
+    bool waits; /* no regular file: reading may take any time */
 } patch_input;
 
 struct mlr_patcher {
@@ -27,15 +33,21 @@ struct mlr_patcher {
     const mlr_sys *sys;
     mlr_pool pool;
     patch_input patch;
+    const uint8_t *header_bytes;
     mlr_patch_header header;
     mlr_apply_need need;
     mlr_inflater inflater;
     mlr_file *base;
     const mlr_source **base_source;
     mlr_dict_bytes *dicts;
-    mlr_out_file *out; /* one for each member */
-    uint32_t current;  /* member being written */
-    bool many;         /* the output is a directory */
+    /* Where the target goes: nowhere, or one of the three. */
+    enum { OUT_NONE, OUT_FILE, OUT_PART, OUT_DIR } out;
+    const char *out_path;
+    mlr_out_file out_file;
+    mlr_resume part;
+    mlr_out_dir out_dir;
+    const char **out_names; /* of the members */
+    uint64_t runtime;       /* private writable memory before the arena */
     mlr_target target;
     mlr_apply_io io;
     uint8_t *arena;
@@ -49,13 +61,30 @@ static mlr_status no_memory(mlr_err *err)
 
 /* --- the patch ------------------------------------------------------------------------ */
 
+/* A pipe may stay silent for long: it is waited for in short turns, so that the wait can be
+   given up. */
+static mlr_status wait_for(patch_input *p, mlr_err *err)
+{
+    enum { TURN_MS = 50 };
+    struct pollfd ready = {.fd = p->fd, .events = POLLIN};
+    while (poll(&ready, 1, TURN_MS) <= 0) {
+        if (!mlr_keep_going(p->tick, 0, 0)) {
+            return mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, "patch");
+        }
+    }
+    return MLR_OK;
+}
+
 static mlr_status read_patch(void *ctx, void *dst, size_t n, size_t *got, mlr_err *err)
 {
     patch_input *p = ctx;
     ssize_t r = -1;
     do {
-        r = read(p->fd, dst, n);
-    } while (r < 0 && errno == EINTR);
+        if (p->waits && wait_for(p, err) != MLR_OK) {
+            return err->status;
+        }
+        r = p->sys->read(p->sys->ctx, p->fd, dst, n);
+    } while (r < 0 && (errno == EINTR || (errno == EAGAIN && p->waits)));
     if (r < 0) {
         return mlr_fail_os(err, errno, MLR_IN_PATCH, p->path, "patch that can be read");
     }
@@ -66,17 +95,25 @@ static mlr_status read_patch(void *ctx, void *dst, size_t n, size_t *got, mlr_er
 static mlr_status open_patch(mlr_patcher *p, mlr_err *err)
 {
     patch_input *in = &p->patch;
-    *in = (patch_input){.sys = p->sys, .path = p->wish->patch_path, .fd = STDIN_FILENO};
+    *in = (patch_input){.sys = p->sys,
+                        .path = p->wish->patch_path,
+                        .tick = p->wish->tick,
+                        .fd = STDIN_FILENO};
     in->stream = (mlr_stream){.ctx = in, .read = read_patch};
     if (strcmp(in->path, "-") == 0) {
         in->path = "standard input";
-        return MLR_OK;
+    } else {
+        /* O_NONBLOCK: a FIFO that nobody writes to is not waited for in here */
+        in->fd = mlr_sys_openat(p->sys, AT_FDCWD, in->path,
+                                O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
+        in->owned = in->fd >= 0;
     }
-    in->fd = mlr_sys_openat(p->sys, AT_FDCWD, in->path, O_RDONLY | O_CLOEXEC, 0);
-    in->owned = in->fd >= 0;
-    return in->owned ? MLR_OK
-                     : mlr_fail_os(err, errno, MLR_IN_PATCH, in->path,
-                                   "patch that can be opened");
+    struct stat st;
+    if (in->fd < 0 || mlr_sys_fstat(p->sys, in->fd, &st) < 0) {
+        return mlr_fail_os(err, errno, MLR_IN_PATCH, in->path, "patch that can be opened");
+    }
+    in->waits = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+    return MLR_OK;
 }
 
 static mlr_status read_all(mlr_patcher *p, uint8_t *to, size_t n, uint64_t at, mlr_err *err)
@@ -98,7 +135,6 @@ static mlr_status read_header(mlr_patcher *p, mlr_err *err)
 {
     uint8_t prefix[MLR_PATCH_PREFIX];
     size_t n = 0;
-    mlr_err_in(err, MLR_IN_PATCH, p->patch.path);
     if (read_all(p, prefix, sizeof prefix, 0, err) != MLR_OK ||
         mlr_patch_peek(prefix, &n, err) != MLR_OK) {
         return err->status;
@@ -108,6 +144,7 @@ static mlr_status read_header(mlr_patcher *p, mlr_err *err)
         return no_memory(err);
     }
     memcpy(bytes, prefix, sizeof prefix);
+    p->header_bytes = bytes;
     if (read_all(p, bytes + sizeof prefix, n - sizeof prefix, sizeof prefix, err) !=
         MLR_OK) {
         return err->status;
@@ -252,41 +289,18 @@ static mlr_status find_dicts(mlr_patcher *p, mlr_err *err)
 
 /* --- the target ----------------------------------------------------------------------- */
 
-static mlr_status make_parents(mlr_patcher *p, char *path, mlr_err *err)
-{
-    for (char *slash = strchr(path + 1, '/'); slash != NULL;
-         slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
-        int why = errno;
-        *slash = '/';
-        if (!made) {
-            return mlr_fail_os(err, why, MLR_IN_OUTPUT, p->wish->out_path,
-                               "directory for the output");
-        }
-    }
-    return MLR_OK;
-}
-
 static mlr_status open_member(void *ctx, uint32_t index, const mlr_patch_member *m,
                               mlr_err *err)
 {
     mlr_patcher *p = ctx;
-    p->current = index;
-    const char *path = p->wish->out_path;
-    if (path == NULL) {
-        return MLR_OK;
-    }
-    if (p->many) {
-        char *inside = join(&p->pool, path, m->name, m->name_bytes);
-        if (inside == NULL || make_parents(p, inside, err) != MLR_OK) {
-            return inside == NULL ? no_memory(err) : err->status;
-        }
-        path = inside;
-    }
     mlr_err failure = {0};
-    if (mlr_out_open(&p->out[index], path, m->size, p->wish->overwrite, p->sys, &failure) !=
-        MLR_OK) {
+    if (p->out == OUT_FILE) {
+        mlr_out_open(&p->out_file, p->out_path, m->size, p->wish->overwrite, p->sys,
+                     &failure);
+    } else if (p->out == OUT_DIR) {
+        mlr_out_dir_file(&p->out_dir, p->out_names[index], m->size, &failure);
+    }
+    if (failure.status != MLR_OK) {
         *err = failure;
     }
     return err->status;
@@ -295,12 +309,21 @@ static mlr_status open_member(void *ctx, uint32_t index, const mlr_patch_member 
 static mlr_status write_member(void *ctx, const void *src, size_t n, mlr_err *err)
 {
     mlr_patcher *p = ctx;
-    if (p->wish->out_path == NULL) {
-        return MLR_OK;
-    }
-    const mlr_sink *sink = &p->out[p->current].sink;
     mlr_err failure = {0};
-    if (sink->write(sink->ctx, src, n, &failure) != MLR_OK) {
+    switch (p->out) {
+    case OUT_NONE:
+        return MLR_OK;
+    case OUT_FILE:
+        p->out_file.sink.write(p->out_file.sink.ctx, src, n, &failure);
+        break;
+    case OUT_PART:
+        mlr_resume_write(&p->part, src, n, &failure);
+        break;
+    case OUT_DIR:
+        mlr_out_dir_write(&p->out_dir, src, n, &failure);
+        break;
+    }
+    if (failure.status != MLR_OK) {
         *err = failure;
     }
     return err->status;
@@ -310,11 +333,89 @@ static mlr_status write_member(void *ctx, const void *src, size_t n, mlr_err *er
 static mlr_status close_member(void *ctx, uint32_t index, mlr_err *err)
 {
     mlr_patcher *p = ctx;
+    (void)index;
+    mlr_err failure = {0};
+    if (p->out == OUT_FILE) {
+        mlr_out_sync(&p->out_file, &failure);
+    } else if (p->out == OUT_DIR) {
+        mlr_out_dir_close(&p->out_dir, &failure);
+    }
+    if (failure.status != MLR_OK) {
+        *err = failure;
+    }
+    return err->status;
+}
+
+static mlr_status name_members(mlr_patcher *p, mlr_err *err)
+{
+    p->out_names = mlr_pool_take(&p->pool, (p->header.target_count + 1) * sizeof(char *));
+    mlr_patch_iter iter = {0};
+    mlr_patch_member m;
+    for (uint32_t i = 0; p->out_names != NULL && mlr_patch_target(&p->header, &iter, &m);
+         i++) {
+        p->out_names[i] = mlr_pool_copy(&p->pool, m.name, m.name_bytes);
+        if (p->out_names[i] == NULL) {
+            return no_memory(err);
+        }
+    }
+    return p->out_names == NULL ? no_memory(err) : MLR_OK;
+}
+
+/* A lone file goes into a directory that exists under its own last name. */
+static mlr_status place_file(mlr_patcher *p, mlr_err *err)
+{
+    const char *path = p->wish->out_path;
+    size_t n = strlen(path);
+    bool inside = is_directory(path) || (n > 0 && path[n - 1] == '/');
+    p->out_path = path;
+    if (inside) {
+        const char *slash = strrchr(p->out_names[0], '/');
+        const char *name = slash == NULL ? p->out_names[0] : slash + 1;
+        p->out_path = join(&p->pool, path, name, strlen(name));
+    }
+    return p->out_path == NULL ? no_memory(err) : MLR_OK;
+}
+
+static mlr_status open_part(mlr_patcher *p, mlr_err *err)
+{
+    const uint8_t *sum = p->header_bytes + p->header.header_bytes - 8;
+    p->out = OUT_PART;
+    mlr_err failure = {0};
+    if (mlr_resume_open(&p->part, p->out_path, mlr_load64(sum), p->wish->overwrite, p->sys,
+                        &failure) != MLR_OK) {
+        *err = failure;
+    }
+    if (p->wish->checkpoint_bytes > 0) {
+        mlr_resume_every(&p->part, p->wish->checkpoint_bytes);
+    }
+    return err->status;
+}
+
+static mlr_status open_output(mlr_patcher *p, mlr_err *err)
+{
     if (p->wish->out_path == NULL) {
         return MLR_OK;
     }
+    if (name_members(p, err) != MLR_OK) {
+        return err->status;
+    }
+    if (p->header.target_count == 1) {
+        if (place_file(p, err) != MLR_OK || p->wish->resume) {
+            return err->status == MLR_OK ? open_part(p, err) : err->status;
+        }
+        p->out = OUT_FILE;
+        return MLR_OK;
+    }
+    if (p->wish->resume) {
+        mlr_err_in(err, MLR_IN_OUTPUT, p->wish->out_path);
+        return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
+                        "output of one file, to be resumed");
+    }
     mlr_err failure = {0};
-    if (mlr_out_sync(&p->out[index], &failure) != MLR_OK) {
+    p->out = OUT_DIR;
+    if (mlr_out_dir_open(&p->out_dir, p->wish->out_path, p->out_names,
+                         p->header.target_count, p->wish->overwrite, p->wish->alloc, p->sys,
+                         &failure) != MLR_OK) {
         *err = failure;
     }
     return err->status;
@@ -322,20 +423,35 @@ static mlr_status close_member(void *ctx, uint32_t index, mlr_err *err)
 
 /* --- memory --------------------------------------------------------------------------- */
 
+/* Bytes that the arena may take: the budget, or what it leaves beside everything else. */
+static uint64_t arena_limit(mlr_patcher *p)
+{
+    const mlr_patcher_wish *w = p->wish;
+    if (w->budget == 0) {
+        return UINT64_MAX;
+    }
+    if (w->process_budget_from == 0 || w->budget < w->process_budget_from) {
+        return w->budget;
+    }
+    p->runtime = mlr_own_data_bytes() + MLR_ARENA_OVERHEAD;
+    return w->budget > p->runtime ? w->budget - p->runtime : 0;
+}
+
 /* As many lanes as wanted, or as the budget allows. */
 static mlr_status choose_lanes(mlr_patcher *p, mlr_err *err)
 {
+    uint64_t most = arena_limit(p);
     unsigned lanes = p->wish->exec == NULL || p->wish->lanes == 0 ? 1 : p->wish->lanes;
     for (;; lanes--) {
         if (mlr_apply_need_of(&p->header, &p->inflater, lanes, &p->need, err) != MLR_OK) {
             return err->status;
         }
-        if (p->wish->budget == 0 || p->need.arena_bytes <= p->wish->budget) {
+        if (p->need.arena_bytes <= most) {
             return MLR_OK;
         }
         if (lanes == 1) {
             err->found = p->wish->budget;
-            err->limit = p->need.arena_bytes;
+            err->limit = p->need.arena_bytes + p->runtime;
             return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
                             "memory that this patch needs");
         }
@@ -344,9 +460,8 @@ static mlr_status choose_lanes(mlr_patcher *p, mlr_err *err)
 
 static mlr_status begin_apply(mlr_patcher *p, mlr_err *err)
 {
-    p->out = mlr_pool_take(&p->pool, (p->header.target_count + 1) * sizeof *p->out);
     p->arena = mlr_take(p->wish->alloc, (size_t)p->need.arena_bytes);
-    if (p->out == NULL || p->arena == NULL) {
+    if (p->arena == NULL) {
         return no_memory(err);
     }
     p->target = (mlr_target){
@@ -357,7 +472,8 @@ static mlr_status begin_apply(mlr_patcher *p, mlr_err *err)
                            .inflater = &p->inflater,
                            .kernels = mlr_host_kernels(),
                            .dicts = p->dicts,
-                           .exec = p->need.lanes > 1 ? p->wish->exec : NULL};
+                           .exec = p->need.lanes > 1 ? p->wish->exec : NULL,
+                           .done = p->out == OUT_PART ? &p->part.done : NULL};
     return mlr_apply_begin(&p->apply, p->arena, (size_t)p->need.arena_bytes, p->need.lanes,
                            &p->header, &p->io, err);
 }
@@ -377,12 +493,10 @@ mlr_status mlr_patcher_open(mlr_patcher **out, const mlr_patcher_wish *wish, mlr
     mlr_pool_init(&p->pool, wish->alloc);
     p->patch.fd = -1;
     if (open_patch(p, err) != MLR_OK || read_header(p, err) != MLR_OK ||
-        choose_lanes(p, err) != MLR_OK || open_base(p, err) != MLR_OK ||
-        find_dicts(p, err) != MLR_OK) {
+        open_base(p, err) != MLR_OK || find_dicts(p, err) != MLR_OK ||
+        choose_lanes(p, err) != MLR_OK || open_output(p, err) != MLR_OK) {
         return err->status;
     }
-    p->many = wish->out_path != NULL &&
-              (p->header.target_count != 1 || is_directory(wish->out_path));
     return begin_apply(p, err);
 }
 
@@ -405,29 +519,61 @@ mlr_status mlr_patcher_step(mlr_patcher *p, mlr_err *err)
     return status;
 }
 
+mlr_resume_found mlr_patcher_found(const mlr_patcher *p, uint64_t *bytes)
+{
+    *bytes = p->out == OUT_PART ? p->part.done.size : 0;
+    return p->out == OUT_PART ? p->part.found : MLR_RESUME_NOTHING;
+}
+
+uint64_t mlr_patcher_runtime(const mlr_patcher *p)
+{
+    return p->runtime;
+}
+
 mlr_apply_at mlr_patcher_where(const mlr_patcher *p)
 {
-    return mlr_apply_where(p->apply);
+    return p->apply == NULL ? (mlr_apply_at){0} : mlr_apply_where(p->apply);
 }
 
 mlr_status mlr_patcher_publish(mlr_patcher *p, mlr_err *err)
 {
-    for (uint32_t i = 0; p->wish->out_path != NULL && i < p->header.target_count; i++) {
-        if (mlr_out_publish(&p->out[i], err) != MLR_OK) {
-            return err->status;
-        }
+    switch (p->out) {
+    case OUT_NONE:
+        return MLR_OK;
+    case OUT_FILE:
+        return mlr_out_publish(&p->out_file, err);
+    case OUT_PART:
+        return mlr_resume_publish(&p->part, err);
+    case OUT_DIR:
+        return mlr_out_dir_publish(&p->out_dir, err);
     }
     return MLR_OK;
 }
 
-void mlr_patcher_close(mlr_patcher *p)
+/* What was made from a patch that proved wrong would only fail again; after anything else
+   the work can go on. */
+static void end_part(mlr_patcher *p, const mlr_err *why)
+{
+    mlr_status s = why == NULL ? MLR_OK : why->status;
+    bool wrong = s == MLR_OK || s == MLR_E_FORMAT || s == MLR_E_LIMIT ||
+                 s == MLR_E_VERIFY || s == MLR_E_INTERNAL;
+    mlr_err ignored = {0};
+    if (wrong || p->part.out.written == 0) {
+        mlr_resume_discard(&p->part);
+        return;
+    }
+    mlr_resume_checkpoint(&p->part, &ignored);
+    mlr_resume_leave(&p->part);
+}
+
+void mlr_patcher_close(mlr_patcher *p, const mlr_err *why)
 {
     if (p == NULL) {
         return;
     }
-    for (uint32_t i = 0; p->out != NULL && i < p->header.target_count; i++) {
-        mlr_out_discard(&p->out[i]);
-    }
+    mlr_out_discard(&p->out_file);
+    end_part(p, why);
+    mlr_out_dir_discard(&p->out_dir);
     for (uint32_t i = 0; p->base != NULL && i < p->header.base_count; i++) {
         mlr_file_close(&p->base[i]);
     }

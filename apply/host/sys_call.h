@@ -107,13 +107,38 @@ static inline int mlr_sys_rename(const mlr_sys *sys, int dir, const char *from,
     return rc;
 }
 
-static inline int mlr_sys_unlinkat(const mlr_sys *sys, int dir, const char *path)
+static inline int mlr_sys_exchange(const mlr_sys *sys, int dir, const char *a,
+                                   const char *b)
 {
     int rc = -1;
     do {
-        rc = sys->unlinkat(sys->ctx, dir, path, 0);
+        rc = sys->exchange(sys->ctx, dir, a, b);
     } while (rc < 0 && errno == EINTR);
     return rc;
+}
+
+static inline int mlr_sys_mkdirat(const mlr_sys *sys, int dir, const char *path,
+                                  mode_t mode)
+{
+    int rc = -1;
+    do {
+        rc = sys->mkdirat(sys->ctx, dir, path, mode);
+    } while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
+static inline int mlr_sys_remove(const mlr_sys *sys, int dir, const char *path, int flags)
+{
+    int rc = -1;
+    do {
+        rc = sys->unlinkat(sys->ctx, dir, path, flags);
+    } while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
+static inline int mlr_sys_unlinkat(const mlr_sys *sys, int dir, const char *path)
+{
+    return mlr_sys_remove(sys, dir, path, 0);
 }
 
 /* Never repeated: the descriptor is gone whatever close() says. */

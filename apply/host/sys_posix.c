@@ -97,6 +97,18 @@ static int posix_rename(void *ctx, int dir, const char *from, const char *to,
                       : renameat(dir, from, dir, to);
 }
 
+static int posix_exchange(void *ctx, int dir, const char *a, const char *b)
+{
+    (void)ctx;
+    return renameat2(dir, a, dir, b, RENAME_EXCHANGE);
+}
+
+static int posix_mkdirat(void *ctx, int dir, const char *path, mode_t mode)
+{
+    (void)ctx;
+    return mkdirat(dir, path, mode);
+}
+
 static int posix_unlinkat(void *ctx, int dir, const char *path, int flags)
 {
     (void)ctx;
@@ -129,6 +141,8 @@ const mlr_sys mlr_sys_posix = {
     .fchmod = posix_fchmod,
     .fsync = posix_fsync,
     .rename = posix_rename,
+    .exchange = posix_exchange,
+    .mkdirat = posix_mkdirat,
     .unlinkat = posix_unlinkat,
     .copy_file_range = posix_copy_file_range,
     .close = posix_close,

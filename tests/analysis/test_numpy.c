@@ -107,7 +107,7 @@ static void delta(FILE *f, const mlr_delta *d)
 
 static void bits(FILE *f, const mlr_measure *m)
 {
-    const mlr_bits *b = &m->bits;
+    const mlr_entropies *b = &m->bits;
     line(f, "b.new", b->of_new);
     line(f, "b.delta", b->of_delta);
     line(f, "b.xor", b->of_xor);

@@ -151,9 +151,11 @@ static void a_full_disk_is_an_error(void **state)
         return;
     }
     (void)fclose(f.cli.out);
+    free(f.out);
     f.cli.out = full;
     assert_int_equal(RUN("help"), 7);
     assert_non_null(strstr(f.said, "standard output"));
+    (void)fclose(full);
     f.cli.out = open_memstream(&f.out, &f.out_len);
 }
 

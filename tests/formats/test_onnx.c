@@ -36,8 +36,7 @@ static void end(onnx_case *c)
     free(c->file.data);
 }
 
-/* --- element types
- * ------------------------------------------------------------------------- */
+/* --- element types --- */
 
 static const struct {
     unsigned number, dtype, raw_bytes; /* of three elements */
@@ -75,8 +74,7 @@ static void maps_every_element_type(void **state)
     }
 }
 
-/* --- payloads
- * ------------------------------------------------------------------------------ */
+/* --- payloads --- */
 
 static void expect(const char *notation, unsigned dtype, uint64_t off, uint64_t len)
 {
@@ -156,8 +154,7 @@ static void reads_shapes_packed_and_unpacked_outermost_first(void **state)
     end(&c);
 }
 
-/* --- where tensors hide
- * -------------------------------------------------------------------- */
+/* --- where tensors hide --- */
 
 #define F1 "10 01 4a{ ~4:07 }"
 
@@ -259,8 +256,7 @@ static void walks_every_occurrence_of_a_message_that_protobuf_would_merge(void *
     end(&c);
 }
 
-/* --- external data
- * ------------------------------------------------------------------------- */
+/* --- external data --- */
 
 #define ENTRY(key, value) "6a{ 0a{'" key "'} 12{'" value "'} }"
 
@@ -302,8 +298,7 @@ static void leaves_external_data_out_where_nothing_may_be_opened(void **state)
     free(file.data);
 }
 
-/* --- quantization
- * -------------------------------------------------------------------------- */
+/* --- quantization --- */
 
 #define TENSOR(name, dims, type, n)                                                        \
     "2a{" dims "10 " type " 42{'" name "'} 4a{ ~" n ":01 } }"
@@ -350,6 +345,7 @@ static void knows_the_operators_that_quantize(void **state)
          false},
         {IN("x") IN("") IN("") IN("q") IN("s2") IN("z2") "22{'QLinearConv'}", 0, 0, true,
          true},
+        {IN("q") IN("s2") IN("z2") IN("x") "22{'QLinearConv'}", -1, 0, true, true},
         {IN("x") IN("") IN("") IN("q") IN("s3") IN("") "22{'QLinearMatMul'}", 1, 0, true,
          false},
         {IN("q") IN("s2") IN("") IN("x") "22{'QLinearMatMul'}", 0, 0, true, false},
@@ -426,6 +422,16 @@ static void resolves_names_in_the_graphs_around(void **state)
         is_quantized(G(DQ("") Q "0a{ 12{'i'} 22{'If'} 2a{ 0a{'b'} 32{" S "} } }")));
 }
 
+static void takes_the_first_of_two_values_with_one_name(void **state)
+{
+    (void)state;
+    onnx_case c;
+    begin(&c, G(DQ("") Q S TENSOR("s", "08 01", "01", "4")));
+    assert_int_equal(parse_mem_tensor(&c.p, "init:q")->quant->scale.bytes.off,
+                     parse_mem_tensor(&c.p, "init:s")->data.off);
+    end(&c);
+}
+
 static void takes_scales_from_constants_and_varints_of_one_byte(void **state)
 {
     (void)state;
@@ -444,8 +450,7 @@ static void takes_scales_from_constants_and_varints_of_one_byte(void **state)
     end(&c);
 }
 
-/* --- metadata
- * ------------------------------------------------------------------------------ */
+/* --- metadata --- */
 
 static void tells_what_the_model_says_about_itself(void **state)
 {
@@ -522,6 +527,7 @@ int main(void)
         cmocka_unit_test(knows_the_operators_that_quantize),
         cmocka_unit_test(claims_no_quantization_it_cannot_see),
         cmocka_unit_test(resolves_names_in_the_graphs_around),
+        cmocka_unit_test(takes_the_first_of_two_values_with_one_name),
         cmocka_unit_test(takes_scales_from_constants_and_varints_of_one_byte),
         cmocka_unit_test(tells_what_the_model_says_about_itself),
         cmocka_unit_test(probes_by_the_first_fields),

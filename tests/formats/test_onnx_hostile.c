@@ -219,6 +219,9 @@ static const struct {
      E(ENTRY("location", "'w.bin'") "6a{ 0a{ ~5000:61 } }"), MLR_OK},
     {"shape larger than the file named",
      T("08 14 10 01 70 01" ENTRY("location", "@'w.bin'")), MLR_E_FORMAT},
+    {"external shape whose bytes wrap",
+     G("@2a{ 0a{ !4611686018427387904 } 10 01 70 01" ENTRY("location", "'w.bin'") "}"),
+     MLR_E_FORMAT},
     {"external ranges that overlap in part",
      G("2a{ 08 02 10 01 42{'V'} 70 01" ENTRY(
          "location", "'w.bin'") "}"
@@ -236,6 +239,8 @@ static const struct {
     {"name that fills the key", T("10 01 42{ ~4091:61 } 4a{ ~4:00 }"), MLR_OK},
     {"name that the key cannot hold", T("10 01 42{ @~4092:61 } 4a{ ~4:00 }"), MLR_E_LIMIT},
     {"name of a megabyte", T("10 01 42{ @~1000000:61 } 4a{ ~4:00 }"), MLR_E_LIMIT},
+    {"output that leaves no room for its attribute",
+     G("0a{ 12{ ~4091:61 } @2a{ 0a{'a'} } }"), MLR_E_LIMIT},
     {"NUL in a node's output", G("0a{ 12{ @'y' 00 } }"), MLR_E_FORMAT},
     {"NUL in an operator", G("0a{ 12{'y'} 22{ @ 00 } }"), MLR_E_FORMAT},
     {"NUL in an operator's domain", G("0a{ 12{'y'} 3a{ @ 00 } }"), MLR_E_FORMAT},
@@ -281,6 +286,30 @@ static void refuses_each_hostile_file_where_it_breaks(void **state)
     }
     assert_int_equal(bad, 0);
     assert_true(ROWS >= 100);
+}
+
+static mlr_status read_zeros(void *ctx, uint64_t off, void *dst, size_t n, mlr_err *err)
+{
+    (void)ctx, (void)off, (void)err;
+    memset(dst, 0, n);
+    return MLR_OK;
+}
+
+/* Protobuf's own limit; larger models keep their weights in other files. */
+static void refuses_messages_of_2_gib(void **state)
+{
+    (void)state;
+    mlr_source huge = {.size = (uint64_t)INT32_MAX + 1, .read_at = read_zeros};
+    mlr_heap heap;
+    mlr_pool pool;
+    mlr_model model;
+    mlr_err err = {0};
+    mlr_heap_init(&heap);
+    mlr_pool_init(&pool, &heap.alloc);
+    mlr_model_parse(&model, &huge, &mlr_format_onnx, &pool, &err);
+    assert_err(&err, MLR_E_LIMIT, 0);
+    assert_int_equal(err.limit, INT32_MAX);
+    mlr_pool_release(&pool);
 }
 
 /* A graph in an attribute of a node in a graph ... : three messages a level. */
@@ -416,6 +445,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_each_hostile_file_where_it_breaks),
+        cmocka_unit_test(refuses_messages_of_2_gib),
         cmocka_unit_test(nests_a_hundred_messages_and_no_more),
         cmocka_unit_test(fails_cleanly_at_every_truncation),
         cmocka_unit_test(survives_every_mutation_of_a_byte),

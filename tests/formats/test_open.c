@@ -102,11 +102,12 @@ static void write_spelled(const bench *x, const char *name, const char *text)
 
 #define GGUF(tensor) "t:GGUF u4:3 u8:1 u8:0 s:" tensor " u4:1 u8:8 u4:0 u8:0 a:32 z:32"
 
-/* ModelProto {ir_version 8, graph {initializer {dims 4, U8, name "w", location `place`}}}
+/* ModelProto {ir_version 8, graph {initializer {dims, U8, name "w", location `place`}}}
  */
-#define ONNX_W(place, place_n, entry_n, tensor_n, graph_n)                                 \
-    "h:08083a h:" graph_n " h:2a h:" tensor_n " h:08041002 h:4201 t:w h:6a h:" entry_n     \
-    " h:0a08 t:location h:12 h:" place_n " t:" place " h:7001"
+#define ONNX_W(dims, place, place_n, entry_n, tensor_n, graph_n)                           \
+    "h:08083a h:" graph_n " h:2a h:" tensor_n " h:08" dims                                 \
+    "1002 h:4201 t:w h:6a h:" entry_n " h:0a08 t:location h:12 h:" place_n " t:" place     \
+    " h:7001"
 
 static void make_folder(const bench *x, const char *name)
 {
@@ -543,6 +544,13 @@ static void links_that_leave_the_cache_are_refused(void **state)
     x.options.hf_cache = x.dir.path;
     assert_int_equal(open_path(&x, "hf://org/name"), MLR_E_FORMAT);
     assert_string_equal(x.err.subject, "secret.txt");
+    assert_int_equal(unlinkat(x.dir.fd, "models--org--name/snapshots/c0ffee/secret.txt", 0),
+                     0);
+    make_folder(&x, "models--org--name/blobs/deeper");
+    write_text(&x, "models--org--name/blobs/deeper/file", "x");
+    make_link(&x, "../../blobs/deeper/file", "models--org--name/snapshots/c0ffee/deep.txt");
+    assert_int_equal(open_path(&x, "hf://org/name"), MLR_E_FORMAT);
+    assert_string_equal(x.err.subject, "deep.txt");
     end(&x);
 }
 
@@ -551,7 +559,7 @@ static void external_data_joins_as_a_member(void **state)
     (void)state;
     bench x;
     begin(&x);
-    write_spelled(&x, "m.onnx", ONNX_W("w.bin", "05", "11", "1c", "1e"));
+    write_spelled(&x, "m.onnx", ONNX_W("04", "w.bin", "05", "11", "1c", "1e"));
     write_text(&x, "w.bin", "0123");
     assert_int_equal(open_name(&x, "m.onnx"), MLR_OK);
     assert_null(x.model->note);
@@ -565,6 +573,27 @@ static void external_data_joins_as_a_member(void **state)
     end(&x);
 }
 
+static void files_that_share_data_must_agree_on_it(void **state)
+{
+    (void)state;
+    bench x;
+    begin(&x);
+    write_spelled(&x, "a.onnx", ONNX_W("04", "w.bin", "05", "11", "1c", "1e"));
+    write_spelled(&x, "b.onnx", ONNX_W("04", "w.bin", "05", "11", "1c", "1e"));
+    write_text(&x, "w.bin", "0123");
+    assert_int_equal(open_name(&x, ""), MLR_OK);
+    assert_null(x.model->note);
+    assert_int_equal(x.model->tensor_count, 2);
+    assert_int_equal(x.model->tensors[1].tied_to, 0);
+    write_spelled(&x, "b.onnx", ONNX_W("02", "w.bin", "05", "11", "1c", "1e"));
+    assert_int_equal(open_name(&x, ""), MLR_OK);
+    assert_string_equal(format_of(&x, 0), "onnx");
+    assert_string_equal(format_of(&x, 1), "opaque");
+    assert_int_equal(x.model->tensor_count, 1);
+    assert_non_null(strstr(x.model->note, "b.onnx"));
+    end(&x);
+}
+
 static void external_data_stays_in_its_directory(void **state)
 {
     (void)state;
@@ -573,15 +602,32 @@ static void external_data_stays_in_its_directory(void **state)
     x.options.strict = true;
     make_folder(&x, "m");
     write_text(&x, "w.bin", "0123");
-    write_spelled(&x, "m/up.onnx", ONNX_W("../w.bin", "08", "14", "1f", "21"));
+    write_spelled(&x, "m/up.onnx", ONNX_W("04", "../w.bin", "08", "14", "1f", "21"));
     assert_int_equal(open_name(&x, "m/up.onnx"), MLR_E_FORMAT);
-    write_spelled(&x, "m/link.onnx", ONNX_W("w.bin", "05", "11", "1c", "1e"));
+    write_spelled(&x, "m/link.onnx", ONNX_W("04", "w.bin", "05", "11", "1c", "1e"));
     make_link(&x, "../w.bin", "m/w.bin");
     assert_int_equal(open_name(&x, "m/link.onnx"), MLR_E_FORMAT);
     x.options.strict = false; /* then it is bytes, and nothing from outside joins */
     assert_int_equal(open_name(&x, "m/link.onnx"), MLR_OK);
     assert_members(&x, MEMBERS("link.onnx"));
     assert_string_equal(format_of(&x, 0), "opaque");
+    end(&x);
+}
+
+static void external_data_that_is_too_short_leaves_bytes_behind(void **state)
+{
+    (void)state;
+    bench x;
+    begin(&x);
+    write_spelled(&x, "m.onnx", ONNX_W("04", "w.bin", "05", "11", "1c", "1e"));
+    write_text(&x, "w.bin", "012");
+    assert_int_equal(open_name(&x, "m.onnx"), MLR_OK);
+    assert_members(&x, MEMBERS("m.onnx")); /* the data file was opened, and is let go */
+    assert_non_null(x.model->note);
+    write_st(&x, "z.safetensors", "z");
+    assert_int_equal(open_name(&x, ""), MLR_OK);
+    assert_members(&x, MEMBERS("m.onnx", "w.bin", "z.safetensors"));
+    assert_int_equal(tensor_of(&x, "z")->member, 2);
     end(&x);
 }
 
@@ -592,7 +638,7 @@ static void external_data_in_the_cache_may_be_a_link(void **state)
     begin(&x);
     make_cache(&x);
     write_spelled(&x, "models--org--name/blobs/4444",
-                  ONNX_W("w.bin", "05", "11", "1c", "1e"));
+                  ONNX_W("04", "w.bin", "05", "11", "1c", "1e"));
     write_text(&x, "models--org--name/blobs/5555", "0123");
     make_link(&x, "../../blobs/4444", "models--org--name/snapshots/c0ffee/m.onnx");
     make_link(&x, "../../blobs/5555", "models--org--name/snapshots/c0ffee/w.bin");
@@ -622,7 +668,7 @@ static void fill(const bench *x)
     write_shards(x, "a.safetensors", "b.safetensors");
     write_spelled(x, "c.gguf", GGUF("w"));
     write_spelled(x, "d.gguf", "t:GGUF u4:9");
-    write_spelled(x, "m.onnx", ONNX_W("w.bin", "05", "11", "1c", "1e"));
+    write_spelled(x, "m.onnx", ONNX_W("04", "w.bin", "05", "11", "1c", "1e"));
     write_text(x, "w.bin", "0123");
 }
 
@@ -688,7 +734,9 @@ int main(void)
         cmocka_unit_test(bad_hub_references_are_refused),
         cmocka_unit_test(links_that_leave_the_cache_are_refused),
         cmocka_unit_test(external_data_joins_as_a_member),
+        cmocka_unit_test(files_that_share_data_must_agree_on_it),
         cmocka_unit_test(external_data_stays_in_its_directory),
+        cmocka_unit_test(external_data_that_is_too_short_leaves_bytes_behind),
         cmocka_unit_test(external_data_in_the_cache_may_be_a_link),
         cmocka_unit_test(change_after_opening_is_noticed),
         cmocka_unit_test(every_failing_allocation_is_survived),

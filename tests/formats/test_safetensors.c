@@ -93,14 +93,14 @@ static void unknown_dtype_is_opaque(void **state)
     close_header(&p, bytes);
 }
 
+static const char reversed_header[] = /* with an empty tensor between */
+    "{" TENSOR("z", "F32", "[2]", 4, 12) "," TENSOR("e", "F32", "[0]", 12, 12) "," ONE "}";
+
 static void tensors_may_be_defined_in_any_order(void **state)
 {
     (void)state;
     parsed p;
-    uint8_t *bytes = open_header(&p,
-                                 "{" TENSOR("z", "F32", "[2]", 4, 12) "," TENSOR(
-                                     "e", "F32", "[0]", 12, 12) "," ONE "}",
-                                 12);
+    uint8_t *bytes = open_header(&p, reversed_header, 12);
     assert_no_err(&p.err);
     assert_null(model_fault(&p.model));
     assert_int_equal(p.model.span_count, 3);
@@ -181,28 +181,32 @@ static void metadata_becomes_entries(void **state)
     close_header(&p, bytes);
 }
 
+/* clang-format would tear the macros apart */
+/* clang-format off */
+static const char fp8_header[] = "{"
+    TENSOR("a.weight", "F8_E4M3", "[2,4]", 0, 8) ","
+    TENSOR("a.weight_scale", "F32", "[]", 8, 12) ","
+    TENSOR("b.weight", "F8_E4M3", "[2,4]", 12, 20) ","
+    TENSOR("b.weight_scale", "F32", "[2,1]", 20, 28) ","
+    TENSOR("c.weight", "F8_E4M3", "[256,300]", 28, 76828) ","
+    TENSOR("c.weight_scale_inv", "F32", "[2,3]", 76828, 76852) ","
+    TENSOR("d.weight", "BF16", "[1]", 76852, 76854) "}";
+
+static const char packed_header[] = "{"
+    TENSOR("g.qweight", "I32", "[2,8]", 0, 64) ","
+    TENSOR("g.qzeros", "I32", "[1,1]", 64, 68) ","
+    TENSOR("g.scales", "F16", "[1,8]", 68, 84) ","
+    TENSOR("g.g_idx", "I32", "[16]", 84, 148) ","
+    TENSOR("w.qweight", "I32", "[16,1]", 148, 212) ","
+    TENSOR("w.qzeros", "I32", "[2,1]", 212, 220) ","
+    TENSOR("w.scales", "F16", "[2,8]", 220, 252) "}";
+/* clang-format on */
+
 static void fp8_weights_find_their_scales(void **state)
 {
     (void)state;
     parsed p;
-    uint8_t *bytes = open_header(
-        &p,
-        "{" TENSOR("a.weight", "F8_E4M3", "[2,4]", 0, 8) "," TENSOR(
-            "a.weight_scale", "F32", "[]", 8,
-            12) "," TENSOR("b.weight", "F8_E4M3", "[2,4]", 12,
-                           20) "," TENSOR("b.weight_scale", "F32", "[2,1]", 20,
-                                          28) "," TENSOR("c.weight", "F8_E4M3", "[256,300]",
-                                                         28,
-                                                         76828) "," TENSOR("c.weight_scale_"
-                                                                           "inv",
-                                                                           "F32", "[2,3]",
-                                                                           76828,
-                                                                           76852) "," TENSOR("d.weight",
-                                                                                             "BF16",
-                                                                                             "[1]",
-                                                                                             76852,
-                                                                                             76854) "}",
-        76854);
+    uint8_t *bytes = open_header(&p, fp8_header, 76854);
     assert_no_err(&p.err);
     const mlr_quant *a = mlr_model_find(&p.model, str("a.weight"))->quant;
     const mlr_quant *b = mlr_model_find(&p.model, str("b.weight"))->quant;
@@ -224,21 +228,7 @@ static void packed_weights_tell_gptq_from_awq(void **state)
 {
     (void)state;
     parsed p;
-    uint8_t *bytes = open_header(
-        &p,
-        "{" TENSOR("g.qweight", "I32", "[2,8]", 0, 64) "," TENSOR(
-            "g.qzeros", "I32", "[1,1]", 64,
-            68) "," TENSOR("g.scales", "F16", "[1,8]", 68,
-                           84) "," TENSOR("g.g_idx", "I32", "[16]", 84,
-                                          148) "," TENSOR("w.qweight", "I32", "[16,1]", 148,
-                                                          212) "," TENSOR("w.qzeros", "I32",
-                                                                          "[2,1]", 212,
-                                                                          220) "," TENSOR("w.scales",
-                                                                                          "F16",
-                                                                                          "[2,8]",
-                                                                                          220,
-                                                                                          252) "}",
-        252);
+    uint8_t *bytes = open_header(&p, packed_header, 252);
     assert_no_err(&p.err);
     const mlr_quant *g = mlr_model_find(&p.model, str("g.qweight"))->quant;
     const mlr_quant *w = mlr_model_find(&p.model, str("w.qweight"))->quant;
@@ -604,6 +594,51 @@ static void refuses_names_and_ranks_beyond_the_limits(void **state)
     free(bytes);
 }
 
+/* A file with 17 MB of text in its header, in the place of the backquote. */
+static uint8_t *large_header(const char *header, size_t *n, uint64_t *at)
+{
+    enum { FILLER = 17 << 20 };
+    size_t head = strcspn(header, "`"), tail = strlen(header) - head - 1;
+    char *text = malloc(head + FILLER + tail);
+    assert_non_null(text);
+    memcpy(text, header, head);
+    memset(text + head, 'x', FILLER);
+    memcpy(text + head + FILLER, header + head + 1, tail);
+    uint8_t *bytes = st_build(text, head + FILLER + tail, 1, n, at);
+    free(text);
+    return bytes;
+}
+
+static void header_is_never_held_in_memory(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    uint64_t at = 0;
+    uint8_t *bytes =
+        large_header("{\"a\":{\"unknown\":\"`\",\"dtype\":\"U8\",\"shape\":[1],"
+                     "\"data_offsets\":[0,1]}}",
+                     &n, &at);
+    parsed p;
+    parsed_init(&p);
+    p.without_view = true;
+    p.heap.budget = 1 << 20;
+    parsed_run(&p, bytes, n, NULL);
+    assert_no_err(&p.err);
+    assert_int_equal(p.model.tensor_count, 1);
+    close_header(&p, bytes);
+}
+
+static void metadata_has_a_limit(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    uint64_t at = 0;
+    uint8_t *bytes = large_header("{\"__metadata__\":{\"k\":\"`\"}}", &n, &at);
+    assert_int_equal(check_row("metadata", L, 8 + strlen("{\"__metadata__\":"), bytes, n),
+                     0);
+    free(bytes);
+}
+
 static mlr_status zeros_read(void *ctx, uint64_t off, void *dst, size_t n, mlr_err *err)
 {
     (void)err;
@@ -627,13 +662,15 @@ static void refuses_a_header_above_the_limit_of_the_reference(void **state)
     assert_true(parsed_release(&p));
 }
 
-static const char good[] =
-    "{\"__metadata__\":{\"format\":\"pt\",\"k\\u00e9y\":\"v\\n\xc3\xa9\"}," //
-    TENSOR("a.weight", "F8_E4M3", "[2,4]", 8, 16) ","                       //
-    TENSOR("a.weight_scale", "F32", "[1]", 16, 20) ","                      //
-    TENSOR("b", "BF16", "[2,2]", 0, 8) ","                                  //
-    TENSOR("s", "F64", "[]", 20, 28) ","                                    //
+/* clang-format off */
+static const char good[] = "{"
+    "\"__metadata__\":{\"format\":\"pt\",\"k\\u00e9y\":\"v\\n\xc3\xa9\"},"
+    TENSOR("a.weight", "F8_E4M3", "[2,4]", 8, 16) ","
+    TENSOR("a.weight_scale", "F32", "[1]", 16, 20) ","
+    TENSOR("b", "BF16", "[2,2]", 0, 8) ","
+    TENSOR("s", "F64", "[]", 20, 28) ","
     TENSOR("x\\u20ac", "NEW", "[3,0]", 28, 31) "}   ";
+/* clang-format on */
 
 static uint8_t *good_file(size_t *n)
 {
@@ -687,6 +724,8 @@ int main(void)
         cmocka_unit_test(refuses_data_left_over),
         cmocka_unit_test(refuses_names_and_ranks_beyond_the_limits),
         cmocka_unit_test(refuses_a_header_above_the_limit_of_the_reference),
+        cmocka_unit_test(header_is_never_held_in_memory),
+        cmocka_unit_test(metadata_has_a_limit),
         cmocka_unit_test(survives_every_truncation),
         cmocka_unit_test(survives_every_mutation),
         cmocka_unit_test(survives_every_failing_allocation),

@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/open.h"
 #include "tests/support/fb_build.h"
+#include "tests/support/model_fault.h"
 #include "tests/support/parse_mem.h"
 #include "tests/support/test.h"
 #include "tests/support/tfl_sample.h"
@@ -141,8 +143,7 @@ static void maps_every_tensor_type(void **state)
     }
 }
 
-/* --- who uses a buffer
- * --------------------------------------------------------------------- */
+/* --- who uses a buffer --- */
 
 #define TWO_TENSORS(type_of_v)                                                             \
     TFL_MODEL TFL_CODES TFL_GRAPH                                                          \
@@ -202,8 +203,22 @@ static void lists_buffers_that_nothing_uses(void **state)
     end(&c);
 }
 
-/* --- keys
- * ---------------------------------------------------------------------------------- */
+/* --- keys --- */
+
+/* Every activation says buffer 0; what a file puts there is nobody's. */
+static void gives_nobody_what_stands_in_buffer_0(void **state)
+{
+    (void)state;
+    tflite_case c;
+    begin(&c, TFL_MODEL TFL_CODES TFL_GRAPH TFL_TENSORS TFL_QUANT TFL_OPERATORS
+          "buffers: =2 >buf0 >buf1 buf_vt: h6 h8 h4 . buf0: <buf_vt >zdata "
+          "buf1: <buf_vt >wdata zdata: =6 ~6:07 . wdata: =6 ~6:08 . metas: =0 sigs: =0 ");
+    assert_int_equal(c.p.model.tensor_count, 2);
+    assert_int_equal(parse_mem_tensor(&c.p, "buffer:0")->data.off,
+                     fb_at(&c.file, "zdata+4"));
+    assert_int_equal(parse_mem_tensor(&c.p, "main/W")->data.off, fb_at(&c.file, "wdata+4"));
+    end(&c);
+}
 
 static void names_tensors_without_a_name_after_their_buffer(void **state)
 {
@@ -244,8 +259,7 @@ static void numbers_keys_that_repeat(void **state)
     end(&c);
 }
 
-/* --- payloads elsewhere
- * -------------------------------------------------------------------- */
+/* --- payloads elsewhere --- */
 
 static void finds_payloads_behind_the_flatbuffer(void **state)
 {
@@ -259,6 +273,45 @@ static void finds_payloads_behind_the_flatbuffer(void **state)
     assert_int_equal(t->data.off, fb_at(&c.file, "end"));
     assert_int_equal(t->dtype->id, MLR_DTYPE_I8);
     end(&c);
+}
+
+/* The bytes of a model at the start of a file of 4 GiB, and zeros behind them. */
+static mlr_status read_sparse(void *ctx, uint64_t off, void *dst, size_t n, mlr_err *err)
+{
+    const fb_bytes *b = ctx;
+    (void)err;
+    memset(dst, 0, n);
+    if (off < b->n) {
+        memcpy(dst, b->data + off, b->n - off < n ? b->n - (size_t)off : n);
+    }
+    return MLR_OK;
+}
+
+static void finds_payloads_beyond_2_gib(void **state)
+{
+    (void)state;
+    fb_bytes b = fb_build(TFL_MODEL TFL_CODES TFL_GRAPH TFL_TENSORS TFL_QUANT TFL_OPERATORS
+                          "buffers: =2 >buf0 >buf1 buf0_vt: h4 h4 buf0: <buf0_vt "
+                          "buf_vt: h10 h20 h0 h4 h12 . buf1: <buf_vt q3221225472 q6 "
+                          "metas: =0 sigs: =0 ");
+    mlr_source source = {.ctx = &b, .size = (uint64_t)4 << 30, .read_at = read_sparse};
+    mlr_heap heap;
+    mlr_pool pool;
+    mlr_model model;
+    mlr_err err = {0};
+    mlr_heap_init(&heap);
+    mlr_pool_init(&pool, &heap.alloc);
+    mlr_model_parse(&model, &source, NULL, &pool, &err);
+    assert_no_err(&err);
+    assert_ptr_equal(model.members[0].format, &mlr_format_tflite);
+    assert_null(model_fault(&model));
+    const mlr_tensor *t = mlr_model_find(&model, (mlr_str){.p = "main/W", .n = 6});
+    assert_non_null(t);
+    assert_int_equal(t->data.off, 3221225472);
+    assert_int_equal(t->dtype->id, MLR_DTYPE_I8);
+    assert_true(heap.peak < 1 << 20);
+    mlr_pool_release(&pool);
+    free(b.data);
 }
 
 static void keeps_an_archive_behind_the_flatbuffer_as_glue(void **state)
@@ -293,31 +346,45 @@ static void finds_custom_options_behind_the_flatbuffer(void **state)
 }
 
 /* Scales that are a tensor of their own, one for three elements of the last dimension. */
-static void reads_blockwise_quantization(void **state)
+static void check_blockwise(const char *details, bool scale, bool zero)
 {
-    (void)state;
+    char text[4096];
+    snprintf(text, sizeof text, "%s %s %s",
+             TFL_MODEL TFL_CODES TFL_GRAPH
+             "tensors: =3 >tw >ts >ts tensor_vt: h14 h24 h4 h20 h8 h12 h16 . "
+             "tw: <tensor_vt >wshape =1 >wname >wq 09 ~3:00 sv: h12 h20 h4 h16 h8 h12 . "
+             "ts: <sv >sshape =2 >sname ~4:00 wshape: =2 =2 =3 wname: =1 'W' 00 . "
+             "sshape: =1 =1 sname: =1 's' 00 . qv: h18 h16 h0 h0 h0 h0 h12 h4 h8 . "
+             "wq: <qv >det =1 02 ~3:00 dv: h10 h16 h4 h8 h12 . det: <dv ",
+             details, TFL_OPERATORS TFL_BUFFERS TFL_EXTRAS);
     tflite_case c;
-    begin(
-        &c, TFL_MODEL TFL_CODES TFL_GRAPH
-        "tensors: =3 >tw >ts >ts tensor_vt: h14 h24 h4 h20 h8 h12 h16 . "
-        "tw: <tensor_vt >wshape =1 >wname >wq 09 ~3:00 sv: h12 h20 h4 h16 h8 h12 . "
-        "ts: <sv >sshape =2 >sname ~4:00 wshape: =2 =2 =3 wname: =1 'W' 00 . "
-        "sshape: =1 =1 sname: =1 's' 00 . qv: h18 h16 h0 h0 h0 h0 h12 h4 h8 . "
-        "wq: <qv >det =1 02 ~3:00 dv: h10 h16 h4 h8 h12 . det: <dv =1 =0 =3 " TFL_OPERATORS
-            TFL_BUFFERS TFL_EXTRAS);
+    begin(&c, text);
     const mlr_quant *q = parse_mem_tensor(&c.p, "main/W")->quant;
-    assert_non_null(q);
-    assert_string_equal(q->scheme, "blockwise");
-    assert_int_equal(q->axis, 1);
-    assert_int_equal(q->block, 3);
-    assert_int_equal(q->scale.bytes.off, fb_at(&c.file, "mdata+4"));
-    assert_int_equal(q->scale.count, 1);
-    assert_null(q->zero.dtype);
+    assert_int_equal(q != NULL, scale);
+    if (q != NULL) {
+        assert_string_equal(q->scheme, "blockwise");
+        assert_int_equal(q->axis, 1);
+        assert_int_equal(q->block, 3);
+        assert_int_equal(q->scale.bytes.off, fb_at(&c.file, "mdata+4"));
+        assert_int_equal(q->scale.count, 1);
+        assert_int_equal(q->zero.dtype != NULL, zero);
+    }
     end(&c);
 }
 
-/* --- metadata
- * ------------------------------------------------------------------------------ */
+/* Scales and zero points that are tensors of their own, one for three elements of the last
+   dimension: their indices, and the size of a block. */
+static void reads_blockwise_quantization(void **state)
+{
+    (void)state;
+    check_blockwise("=1 =0 =3", true, false);
+    check_blockwise("=1 =2 =3", true, true);
+    check_blockwise("=1 =0 =0", false, false);  /* blocks of nothing */
+    check_blockwise("=3 =0 =3", false, false);  /* a tensor that is not there */
+    check_blockwise("=-1 =0 =3", false, false); /* nor is this */
+}
+
+/* --- metadata --- */
 
 static void tells_what_the_model_says_about_itself(void **state)
 {
@@ -392,10 +459,12 @@ int main(void)
         cmocka_unit_test(keeps_a_buffer_as_bytes_where_its_tensors_disagree),
         cmocka_unit_test(keeps_sparse_tensors_as_bytes),
         cmocka_unit_test(lists_buffers_that_nothing_uses),
+        cmocka_unit_test(gives_nobody_what_stands_in_buffer_0),
         cmocka_unit_test(names_tensors_without_a_name_after_their_buffer),
         cmocka_unit_test(names_subgraphs_without_a_name_by_their_place),
         cmocka_unit_test(numbers_keys_that_repeat),
         cmocka_unit_test(finds_payloads_behind_the_flatbuffer),
+        cmocka_unit_test(finds_payloads_beyond_2_gib),
         cmocka_unit_test(keeps_an_archive_behind_the_flatbuffer_as_glue),
         cmocka_unit_test(finds_custom_options_behind_the_flatbuffer),
         cmocka_unit_test(reads_blockwise_quantization),

@@ -218,8 +218,7 @@ static void refuses_roots_that_point_nowhere(void **state)
     }
 }
 
-/* --- buffers elsewhere
- * ----------------------------------------------------------------------- */
+/* --- buffers elsewhere --- */
 
 #define OFFSET_MODE(offset, size, tail)                                                    \
     TFL_MODEL TFL_CODES TFL_GRAPH TFL_TENSORS TFL_QUANT TFL_OPERATORS                      \
@@ -360,8 +359,67 @@ static void refuses_external_buffers_that_are_unsafe(void **state)
     }
 }
 
-/* --- sharing
- * --------------------------------------------------------------------------------- */
+/* One model a line, and the place that the failure names. */
+static void refuses_models_of_the_wrong_make(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *at;
+        mlr_status status;
+    } files[] = {
+        /* tensor 0 has bytes both in buffer 1 and in external buffer 9 */
+        {"%model 'TFL3' model_vt: h24 h32 h4 h8 h12 h16 h20 h0 h0 h0 h24 h28 "
+         "model: <model_vt =3 >codes >graphs >desc >buffers >groups >externals " TFL_CODES
+             TFL_GRAPH
+         "tensors: =3 >tw >tw >tw tensor_vt: h26 h24 h4 h20 h8 h12 h0 h0 h0 h0 h0 h0 h16 . "
+         "tw: <tensor_vt >wshape =1 >wname =9 09 ~3:00 wshape: =2 =2 =3 wname: =1 'W' 00 . "
+         "ops: =0 buffers: =2 >buf0 >buf1 buf0_vt: h4 h4 buf0: <buf0_vt "
+         "buf_vt: h6 h8 h4 . buf1: <buf_vt >wdata wdata: =6 ~6:01 . "
+         "groups: =1 >group group_vt: h6 h8 h4 . group: <group_vt >path "
+         "externals: =1 >ext ext_vt: h12 h28 h4 h8 h12 h20 . ext: <ext_vt =9 =0 q8 q6 "
+         "path: =5 'w.bin' 00 .",
+         "tw", MLR_E_FORMAT},
+        /* external buffers, but no buffer 0 for those who have none */
+        {"%model 'TFL3' model_vt: h24 h28 h4 h8 h12 h0 h16 h0 h0 h0 h20 h24 "
+         "model: <model_vt =3 >codes >graphs >buffers >groups >externals "
+         "codes: =0 graphs: =0 buffers: =0 groups: =0 externals: =1 ext0: =0",
+         "ext0", MLR_E_FORMAT},
+        /* a million and one of something; the zeros are never looked at */
+        {"%model 'TFL3' model_vt: h14 h12 h4 h0 h0 h0 h8 . model: <model_vt =3 >buffers "
+         "buffers: =1000001 items: ~4000004:00",
+         "items", MLR_E_LIMIT},
+        {"%model 'TFL3' model_vt: h10 h12 h4 h0 h8 . model: <model_vt =3 >graphs "
+         "graphs: =1 >graph gv: h6 h8 h4 . graph: <gv >tensors "
+         "tensors: =1000001 items: ~4000004:00",
+         "items", MLR_E_LIMIT},
+        {"%model 'TFL3' model_vt: h10 h12 h4 h0 h8 . model: <model_vt =3 >graphs "
+         "graphs: =65537 ~262148:00",
+         "model", MLR_E_LIMIT},
+        /* custom options that end behind the file */
+        {TFL_MODEL TFL_CODES TFL_GRAPH TFL_TENSORS TFL_QUANT
+         "ops: =1 >op "
+         "op_vt: h26 h32 h4 h8 h12 h0 h0 h0 h0 h0 h0 h16 h24 . "
+         "op: <op_vt =0 >opin >opout %opts =0 q5 opin: =1 =0 opout: =1 =2 " TFL_BUFFERS
+             TFL_EXTRAS "opts: 01020304",
+         "op", MLR_E_TRUNCATED},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        static const uint8_t zeros[64];
+        static const mem_sibling weights = {.path = "w.bin", .data = zeros, .n = 64};
+        fb_bytes b = fb_build(files[i].file);
+        parse_mem p = {.format = &mlr_format_tflite,
+                       .data = b.data,
+                       .n = b.n,
+                       .siblings = &weights,
+                       .sibling_count = 1};
+        parse_mem_run(&p);
+        assert_err(&p.err, files[i].status, fb_at(&b, files[i].at));
+        parse_mem_end(&p);
+        free(b.data);
+    }
+}
+
+/* --- sharing --- */
 
 static void dag_of_tables_costs_visits(void **state)
 {
@@ -412,8 +470,7 @@ static void shared_names_cannot_ask_for_memory(void **state)
     free(text);
 }
 
-/* --- sweeps
- * ---------------------------------------------------------------------------------- */
+/* --- sweeps --- */
 
 static void fails_cleanly_at_every_truncation(void **state)
 {
@@ -472,6 +529,7 @@ int main(void)
         cmocka_unit_test(refuses_payloads_behind_the_buffer_that_are_not_there),
         cmocka_unit_test(refuses_a_payload_in_two_places),
         cmocka_unit_test(refuses_external_buffers_that_are_unsafe),
+        cmocka_unit_test(refuses_models_of_the_wrong_make),
         cmocka_unit_test(dag_of_tables_costs_visits),
         cmocka_unit_test(shared_names_cannot_ask_for_memory),
         cmocka_unit_test(fails_cleanly_at_every_truncation),

@@ -111,7 +111,8 @@ static int do_fchmod(void *ctx, int fd, mode_t mode)
 
 static int do_fsync(void *ctx, int fd)
 {
-    return fails(ctx, FAULT_FSYNC) ? -1 : fsync(fd);
+    const fault_sys *f = ctx;
+    return fails(ctx, FAULT_FSYNC) ? -1 : f->no_sync ? 0 : fsync(fd);
 }
 
 static int do_rename(void *ctx, int dir, const char *from, const char *to, bool no_replace)
@@ -129,6 +130,16 @@ static int do_rename(void *ctx, int dir, const char *from, const char *to, bool 
         return -1;
     }
     return mlr_sys_posix.rename(NULL, dir, from, to, no_replace);
+}
+
+static int do_exchange(void *ctx, int dir, const char *a, const char *b)
+{
+    return fails(ctx, FAULT_EXCHANGE) ? -1 : mlr_sys_posix.exchange(NULL, dir, a, b);
+}
+
+static int do_mkdirat(void *ctx, int dir, const char *path, mode_t mode)
+{
+    return fails(ctx, FAULT_MKDIRAT) ? -1 : mlr_sys_posix.mkdirat(NULL, dir, path, mode);
 }
 
 static int do_unlinkat(void *ctx, int dir, const char *path, int flags)
@@ -163,6 +174,8 @@ void fault_sys_init(fault_sys *f)
         .fchmod = do_fchmod,
         .fsync = do_fsync,
         .rename = do_rename,
+        .exchange = do_exchange,
+        .mkdirat = do_mkdirat,
         .unlinkat = do_unlinkat,
         .copy_file_range = do_copy_file_range,
         .close = do_close,

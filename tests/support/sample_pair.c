@@ -68,7 +68,7 @@ void sample_pair_release(sample_pair *p)
     mlr_pool_release(&p->pool);
 }
 
-static unsigned layer_of(const mlr_row *r)
+static unsigned layer_of(const mlr_ui_row *r)
 {
     static const char prefix[] = "model.layers.";
     unsigned l = 0;
@@ -81,7 +81,7 @@ static unsigned layer_of(const mlr_row *r)
     return l;
 }
 
-static void decide(mlr_row *r, size_t i, bool small)
+static void decide(mlr_ui_row *r, size_t i, bool small)
 {
     r->strategy = small ? "zstd" : i % 3 == 0 ? "exp-man" : "xor-planes";
     r->level = (int16_t)(small ? 3 : i % 3 == 0 ? 9 : 12);
@@ -89,10 +89,10 @@ static void decide(mlr_row *r, size_t i, bool small)
     r->rule = small ? 3 : 2;
 }
 
-void sample_facts(mlr_rows *rows)
+void sample_facts(mlr_ui_rows *rows)
 {
     for (size_t i = 0; i + 6 < rows->count; i++) {
-        mlr_row *r = &rows->row[i];
+        mlr_ui_row *r = &rows->row[i];
         unsigned l = layer_of(r);
         if (r->kind != MLR_ROW_UNKNOWN) {
             continue;

@@ -19,6 +19,6 @@ void sample_pair_release(sample_pair *p);
 
 /* What analysis and prediction would say: the first layers are the same, later ones differ
    more; every fifth result is an estimate; the last rows stay unknown. */
-void sample_facts(mlr_rows *rows);
+void sample_facts(mlr_ui_rows *rows);
 
 #endif

@@ -42,7 +42,7 @@ static void every_theme_sets_every_role(void **state)
     }
 }
 
-static int readable(mlr_depth depth, mlr_cell cell, double least)
+static int readable(mlr_color_depth depth, mlr_ui_cell cell, double least)
 {
     uint32_t fg = 0;
     uint32_t bg = 0;
@@ -63,12 +63,12 @@ static void text_is_readable_on_the_ground_and_on_the_selection(void **state)
     int bad = 0;
     for (size_t i = 0; i < mlr_theme_builtin_count(); i++) {
         load(mlr_theme_builtin_name(i));
-        for (mlr_depth d = MLR_DEPTH_256; d <= MLR_DEPTH_RGB; d++) {
+        for (mlr_color_depth d = MLR_DEPTH_256; d <= MLR_DEPTH_RGB; d++) {
             for (int r = 0; r < MLR_ROLE_COUNT; r++) {
                 if (mlr_role_kind_of((mlr_role)r) != MLR_ROLE_OF_TEXT) {
                     continue;
                 }
-                mlr_cell c = {.role = (uint8_t)r};
+                mlr_ui_cell c = {.role = (uint8_t)r};
                 bad += !readable(d, c, 4.5);
                 c.over = MLR_ROLE_SELECTION;
                 bad += !readable(d, c, 4.5);
@@ -83,10 +83,10 @@ static void heat_grows_lighter_at_every_step(void **state)
     (void)state;
     for (size_t i = 0; i < mlr_theme_builtin_count(); i++) {
         load(mlr_theme_builtin_name(i));
-        for (mlr_depth d = MLR_DEPTH_256; d <= MLR_DEPTH_RGB; d++) {
+        for (mlr_color_depth d = MLR_DEPTH_256; d <= MLR_DEPTH_RGB; d++) {
             double last = -1;
             for (int h = 0; h < MLR_HEAT_STEPS; h++) {
-                mlr_cell c = {.role = (uint8_t)(MLR_ROLE_HEAT_0 + h)};
+                mlr_ui_cell c = {.role = (uint8_t)(MLR_ROLE_HEAT_0 + h)};
                 uint32_t fg = 0;
                 uint32_t bg = 0;
                 mlr_theme_rgb(&theme, d, &c, &fg, &bg);
@@ -106,10 +106,10 @@ static void poor_terminals_never_see_colours_they_lack(void **state)
     static const int most[] = {-1, 7, 15, 255, 0xffffff};
     for (size_t i = 0; i < mlr_theme_builtin_count(); i++) {
         load(mlr_theme_builtin_name(i));
-        for (mlr_depth d = MLR_DEPTH_MONO; d <= MLR_DEPTH_RGB; d++) {
+        for (mlr_color_depth d = MLR_DEPTH_MONO; d <= MLR_DEPTH_RGB; d++) {
             for (int r = 0; r < MLR_ROLE_COUNT; r++) {
-                mlr_cell c = {.role = (uint8_t)r, .over = MLR_ROLE_SELECTION};
-                mlr_style s = mlr_theme_style(&theme, d, &c);
+                mlr_ui_cell c = {.role = (uint8_t)r, .over = MLR_ROLE_SELECTION};
+                mlr_ui_style s = mlr_theme_style(&theme, d, &c);
                 assert_true(s.fg <= most[d] && s.bg <= most[d]);
                 if (d <= MLR_DEPTH_16) { /* a selection nobody can miss */
                     assert_true((s.attr & MLR_REVERSE) != 0 || s.bg != MLR_COLOR_DEFAULT);
@@ -132,7 +132,7 @@ static void palette_of_a_child_recolours_inherited_roles(void **state)
          "glyphs: {mark: \"+\"}\n",
          &err);
     assert_no_err(&err);
-    mlr_cell c = {.role = MLR_ROLE_TEXT};
+    mlr_ui_cell c = {.role = MLR_ROLE_TEXT};
     assert_int_equal(mlr_theme_style(&theme, MLR_DEPTH_RGB, &c).fg, 0x010203);
     assert_int_equal(mlr_theme_style(&theme, MLR_DEPTH_256, &c).fg, 99);
     mlr_glyphs g;

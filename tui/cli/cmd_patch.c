@@ -1,17 +1,24 @@
 /* `mallorn patch` and `mallorn verify`: apply a patch, or only prove that it applies. */
+#include <sys/resource.h>
 #include <time.h>
 
+#include "apply/host/own_memory.h"
 #include "apply/host/patcher.h"
 #include "tui/cli/cmd.h"
 #include "tui/cli/lanes.h"
+#include "tui/cli/progress.h"
 #include "tui/cli/text.h"
 
 typedef struct patch_values {
     const char *out;
     uint64_t buffer, threads;
     mlr_opt_list dict;
-    bool streaming, force, json, quiet;
+    unsigned progress;
+    bool streaming, force, resume, json, quiet;
 } patch_values;
+
+/* From here on --buffer-size means the memory of the process; see the manual. */
+enum { PROCESS_BUDGET = 1 << 20 };
 
 #define OPT_DICT                                                                           \
     {                                                                                      \
@@ -28,10 +35,16 @@ typedef struct patch_values {
 #define OPT_BUFFER                                                                         \
     {                                                                                      \
         .name = "buffer-size", .kind = MLR_OPT_SIZE, .metavar = "BYTES",                   \
-        .help =                                                                            \
-            "Most memory to work in. A patch that needs more is refused at once, with "    \
-            "the smallest size that works.",                                               \
+        .help = "Most memory: from 1 MiB on the private writable memory of the whole "     \
+                "process (RLIMIT_DATA), below that what the patch is decoded in. A patch " \
+                "that needs more is refused at once, with the smallest size that works.",  \
         .field = offsetof(patch_values, buffer)                                            \
+    }
+#define OPT_PROGRESS                                                                       \
+    {                                                                                      \
+        .name = "progress", .kind = MLR_OPT_CHOICE, .metavar = "HOW",                      \
+        .help = MLR_PROGRESS_HELP, .field = offsetof(patch_values, progress),              \
+        .fallback = "auto", .choices = MLR_PROGRESS_CHOICES                                \
     }
 #define OPT_QUIET                                                                          \
     {                                                                                      \
@@ -64,12 +77,18 @@ static const mlr_opt patch_opts[] = {
      .kind = MLR_OPT_FLAG,
      .help = "Replace what exists.",
      .field = offsetof(patch_values, force)},
+    {.name = "resume",
+     .kind = MLR_OPT_FLAG,
+     .help = "Keep what is done when stopped, in NEW.mallorn-part, and go on from there.",
+     .field = offsetof(patch_values, resume)},
+    OPT_PROGRESS,
     OPT_QUIET,
     OPT_JSON("mallorn.patch/1"),
 };
 
 static const mlr_opt verify_opts[] = {
-    OPT_BUFFER, OPT_THREADS, OPT_DICT, OPT_QUIET, OPT_JSON("mallorn.verify/1"),
+    OPT_BUFFER,   OPT_THREADS, OPT_DICT,
+    OPT_PROGRESS, OPT_QUIET,   OPT_JSON("mallorn.verify/1"),
 };
 
 static double now(void)
@@ -79,12 +98,14 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static mlr_status step_through(mlr_patcher *p, const mlr_tick *tick, mlr_err *err)
+static mlr_status step_through(mlr_patcher *p, mlr_progress *progress, mlr_err *err)
 {
     mlr_status status = MLR_MORE;
     while (status == MLR_MORE) {
         mlr_apply_at at = mlr_patcher_where(p);
-        if (!mlr_keep_going(tick, at.base_done + at.new_done,
+        mlr_progress_apply(progress, &at, mlr_patcher_header(p)->records,
+                           mlr_patcher_need(p));
+        if (!mlr_keep_going(progress->cli->tick, at.base_done + at.new_done,
                             at.base_total + at.new_total)) {
             return mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, "patch");
         }
@@ -93,11 +114,44 @@ static mlr_status step_through(mlr_patcher *p, const mlr_tick *tick, mlr_err *er
     return status;
 }
 
+/* What became of an earlier run's work. */
+static void tell_resumed(mlr_cli *cli, const patch_values *v, const mlr_patcher *p)
+{
+    uint64_t bytes;
+    char size[MLR_TEXT];
+    mlr_resume_found found = mlr_patcher_found(p, &bytes);
+    if (v->quiet || v->json || found == MLR_RESUME_NOTHING) {
+        return;
+    }
+    if (found == MLR_RESUME_PREFIX) {
+        fprintf(cli->err, "mallorn: going on behind %s of an earlier run\n",
+                mlr_text_size(size, bytes));
+    } else {
+        fputs("mallorn: what an earlier run left does not match; starting anew\n",
+              cli->err);
+    }
+}
+
+/* The system holds us to what was promised; where it cannot, the arena still is. */
+static void limit_process(const patch_values *v)
+{
+    struct rlimit limit;
+    if (v->buffer < PROCESS_BUDGET || getrlimit(RLIMIT_DATA, &limit) != 0) {
+        return;
+    }
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > v->buffer) {
+        limit.rlim_cur = (rlim_t)v->buffer;
+        (void)setrlimit(RLIMIT_DATA, &limit);
+    }
+}
+
 static void report(mlr_cli *cli, const patch_values *v, const mlr_patcher *p,
                    double seconds)
 {
     const mlr_patch_header *h = mlr_patcher_header(p);
     const mlr_apply_need *need = mlr_patcher_need(p);
+    uint64_t resumed;
+    mlr_patcher_found(p, &resumed);
     if (v->json) {
         mlr_json *j = &cli->json;
         mlr_json_init(j, cli->out);
@@ -106,7 +160,10 @@ static void report(mlr_cli *cli, const patch_values *v, const mlr_patcher *p,
         mlr_json_text(j, "out", v->out);
         mlr_json_u64(j, "new_bytes", h->new_bytes);
         mlr_json_u64(j, "arena_bytes", need->arena_bytes);
+        mlr_json_u64(j, "runtime_bytes", mlr_patcher_runtime(p));
+        mlr_json_u64(j, "resident_bytes", mlr_own_resident_bytes());
         mlr_json_u64(j, "lanes", need->lanes);
+        mlr_json_u64(j, "resumed_bytes", resumed);
         mlr_json_real(j, "seconds", seconds);
         mlr_json_bool(j, "verified", true);
         mlr_json_end(j);
@@ -137,7 +194,10 @@ static mlr_status apply(mlr_cli *cli, const mlr_args *args, mlr_err *err)
                              .out_path = v->out,
                              .overwrite =
                                  v->force ? MLR_REPLACE_EXISTING : MLR_KEEP_EXISTING,
+                             .resume = v->resume,
                              .budget = v->buffer,
+                             .process_budget_from = PROCESS_BUDGET,
+                             .tick = cli->tick,
                              .lanes = mlr_exec_lanes(cli->exec),
                              .exec = cli->exec,
                              .dict_paths = v->dict.item,
@@ -145,14 +205,22 @@ static mlr_status apply(mlr_cli *cli, const mlr_args *args, mlr_err *err)
                              .alloc = cli->alloc,
                              .sys = cli->sys};
     double start = now();
+    mlr_progress progress;
+    mlr_progress_begin(&progress, cli, (mlr_progress_when)v->progress, v->quiet);
     mlr_patcher *p = NULL;
-    if (mlr_patcher_open(&p, &wish, err) == MLR_OK &&
-        step_through(p, cli->tick, err) == MLR_OK &&
-        mlr_patcher_publish(p, err) == MLR_OK) {
+    limit_process(v);
+    if (mlr_patcher_open(&p, &wish, err) == MLR_OK) {
+        tell_resumed(cli, v, p);
+    }
+    if (err->status == MLR_OK && step_through(p, &progress, err) == MLR_OK) {
+        mlr_patcher_publish(p, err);
+    }
+    mlr_progress_end(&progress, err->status == MLR_OK);
+    if (err->status == MLR_OK) {
         report(cli, v, p, now() - start);
     }
     mlr_cli_keep_error(cli, err);
-    mlr_patcher_close(p);
+    mlr_patcher_close(p, err);
     mlr_lanes_end(cli, threads);
     return err->status;
 }

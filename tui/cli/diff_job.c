@@ -6,9 +6,12 @@
 #include <zstd.h>
 
 #include "apply/dict.h"
-#include "apply/host/inflate_zstd.h"
 #include "apply/host/host_kernels.h"
+#include "apply/host/inflate_zstd.h"
 #include "apply/patch_format.h"
+
+/* No patch needs less: what lies below is refused only when its need is known. */
+enum { LEAST_BLOCK = 4096, LEAST_MEMORY = 6 * LEAST_BLOCK };
 
 typedef struct diff {
     mlr_cli *cli;
@@ -138,18 +141,43 @@ static mlr_status match(diff *d)
     return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err);
 }
 
+/* Blocks that leave a sixth of the memory for each buffer that holds one. */
 static void choose_device(diff *d)
 {
     d->device = d->wish->device != NULL ? *d->wish->device : *mlr_device_at(0);
     uint64_t most = d->wish->max_memory;
+    if (most >= MLR_PROCESS_LIMIT) {
+        most -= MLR_RUNTIME_BYTES;
+    }
     if (most == 0 || (d->device.memory_bytes > 0 && d->device.memory_bytes <= most)) {
         return;
     }
-    d->device.memory_bytes = most;
-    while (d->device.block_bytes > 4096 && (uint64_t)d->device.block_bytes * 6 > most) {
+    d->device.memory_bytes = most > LEAST_MEMORY ? most : LEAST_MEMORY;
+    while (d->device.block_bytes > LEAST_BLOCK &&
+           (uint64_t)d->device.block_bytes * 6 > most) {
         d->device.block_bytes /= 2;
     }
     d->device.no_zstd = d->device.no_zstd || most < (320 << 10);
+}
+
+static void phase(const diff *d, const char *name)
+{
+    if (d->wish->progress != NULL) {
+        d->wish->progress->phase = name;
+    }
+}
+
+static void on_made(void *ctx, const mlr_made_record *r)
+{
+    const diff *d = ctx;
+    const mlr_diff_wish *w = d->wish;
+    if (w->progress != NULL) {
+        mlr_str key = d->matching.new_model->tensors[r->plan->pair].key;
+        mlr_progress_tensor(w->progress, key.p, key.n);
+    }
+    if (w->made != NULL) {
+        w->made(w->made_ctx, r);
+    }
 }
 
 static mlr_status make(diff *d, mlr_out_file *file, patch_sink *sink)
@@ -169,16 +197,15 @@ static mlr_status make(diff *d, mlr_out_file *file, patch_sink *sink)
                           .encode_memory = w->encode_memory,
                           .zstd_version = ZSTD_versionNumber(),
                           .index = w->index,
-                          .made = w->made,
-                          .made_ctx = w->made_ctx};
+                          .made = on_made,
+                          .made_ctx = d};
     *sink = (patch_sink){.file = file, .alloc = d->cli->alloc};
     mlr_patch_out out = {.ctx = sink, .write = sink_write, .rewrite = sink_rewrite};
     return mlr_patch_make(&o, &out, &d->result->made, d->err);
 }
 
-/* What the applier will ask for, from the header that was written; within what was allowed.
- */
-static mlr_status check_need(diff *d, const patch_sink *sink)
+/* What the applier will ask for, from the header that was written. */
+static mlr_status read_need(diff *d, const patch_sink *sink)
 {
     mlr_patch_header h;
     mlr_apply_need need;
@@ -187,12 +214,26 @@ static mlr_status check_need(diff *d, const patch_sink *sink)
         return d->err->status;
     }
     d->result->need_bytes = need.arena_bytes;
-    if (d->device.memory_bytes > 0 && need.arena_bytes > d->device.memory_bytes) {
-        d->err->found = need.arena_bytes;
-        d->err->limit = d->device.memory_bytes;
-        return mlr_fail(d->err, MLR_E_GATE, MLR_NO_OFFSET, "memory of the applying device");
-    }
     return MLR_OK;
+}
+
+static bool fits(const diff *d)
+{
+    uint64_t most = d->device.memory_bytes, wished = d->wish->max_memory;
+    most = wished > 0 && wished < most ? wished : most;
+    return most == 0 || d->result->need_bytes <= most;
+}
+
+static mlr_status does_not_fit(diff *d)
+{
+    uint64_t need = d->result->need_bytes;
+    need += need + MLR_RUNTIME_BYTES >= MLR_PROCESS_LIMIT ? MLR_RUNTIME_BYTES : 0;
+    d->err->found = need;
+    d->err->limit = d->wish->max_memory > 0 ? d->wish->max_memory : d->device.memory_bytes;
+    return mlr_cli_fail(d->cli, d->err, MLR_E_GATE,
+                        "applying this patch takes more memory than is allowed; the "
+                        "smallest that works is --max-memory %llu",
+                        (unsigned long long)need);
 }
 
 static mlr_status still_the_same(diff *d)
@@ -202,7 +243,8 @@ static mlr_status still_the_same(diff *d)
                : d->err->status;
 }
 
-static mlr_status write_patch(diff *d)
+/* Makes the patch once; publishes it where it fits. */
+static mlr_status try_patch(diff *d)
 {
     mlr_out_file file = {0};
     const mlr_diff_wish *w = d->wish;
@@ -212,12 +254,26 @@ static mlr_status write_patch(diff *d)
         return d->err->status;
     }
     patch_sink sink = {0};
-    if (make(d, publish ? &file : NULL, &sink) == MLR_OK &&
-        check_need(d, &sink) == MLR_OK && still_the_same(d) == MLR_OK && publish) {
+    if (make(d, publish ? &file : NULL, &sink) == MLR_OK && read_need(d, &sink) == MLR_OK &&
+        still_the_same(d) == MLR_OK && publish && fits(d)) {
         mlr_out_publish(&file, d->err);
     }
     mlr_give(d->cli->alloc, sink.header, sink.header_bytes);
     mlr_out_discard(&file);
+    return d->err->status;
+}
+
+/* Strategies differ in what they need: where the first blocks were too large, smaller ones
+   follow. */
+static mlr_status write_patch(diff *d)
+{
+    phase(d, "encode");
+    while (try_patch(d) == MLR_OK && !fits(d)) {
+        if (d->device.block_bytes <= LEAST_BLOCK) {
+            return does_not_fit(d);
+        }
+        d->device.block_bytes /= 2;
+    }
     return d->err->status;
 }
 
@@ -228,8 +284,8 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-mlr_status mlr_diff_run(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
-                        mlr_err *err)
+mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
+                          mlr_err *err)
 {
     *result = (mlr_diff_result){0};
     double start = now();
@@ -240,6 +296,7 @@ mlr_status mlr_diff_run(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result
               .err = err};
     mlr_pool_init(&d.pool, cli->alloc);
     choose_device(&d);
+    phase(&d, "match");
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;
         result->new_bytes = d.plan.new_bytes;

@@ -9,7 +9,7 @@
 #include "apply/apply.h"
 #include "codec/make.h"
 #include "formats/open.h"
-#include "tui/cli/cli.h"
+#include "tui/cli/progress.h"
 
 typedef struct mlr_diff_wish {
     const char *old_path, *new_path;
@@ -24,7 +24,8 @@ typedef struct mlr_diff_wish {
     bool embed_dict;
     uint64_t encode_memory; /* 0: the default */
     mlr_index_mode index;
-    const mlr_tick *tick; /* counts bytes; NULL: cli's */
+    const mlr_tick *tick;   /* counts bytes; NULL: cli's */
+    mlr_progress *progress; /* told the phase and the tensor; NULL: nobody */
     void (*made)(void *ctx, const mlr_made_record *r);
     void *made_ctx;
 } mlr_diff_wish;
@@ -38,7 +39,7 @@ typedef struct mlr_diff_result {
 } mlr_diff_result;
 
 /* Errors may name strings of models that are closed by then: they are kept in `cli`. */
-mlr_status mlr_diff_run(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
-                        mlr_err *err);
+mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
+                          mlr_err *err);
 
 #endif

@@ -1,4 +1,4 @@
-#include "analysis/pair_view.h"
+#include "analysis/overlay.h"
 
 #include "analysis/blocks.h"
 #include "analysis/equal.h"
@@ -7,7 +7,7 @@
 #include "apply/base/checked.h"
 #include "apply/base/mem.h"
 
-static void opaque_side(mlr_view_side *s, uint64_t bytes)
+static void opaque_side(mlr_overlay_side *s, uint64_t bytes)
 {
     s->dtype = mlr_dtype_get(MLR_DTYPE_OPAQUE);
     s->elements = bytes;
@@ -22,9 +22,9 @@ static bool layout_holds(const mlr_tensor *t)
            mlr_dtype_bytes(t->dtype, t->elements, &bytes) && bytes == t->data.len;
 }
 
-static void fill_side(mlr_view_side *s, const mlr_model *m, const mlr_tensor *t)
+static void fill_side(mlr_overlay_side *s, const mlr_model *m, const mlr_tensor *t)
 {
-    *s = (mlr_view_side){.source = NULL};
+    *s = (mlr_overlay_side){.source = NULL};
     if (t == NULL) {
         return;
     }
@@ -39,7 +39,7 @@ static void fill_side(mlr_view_side *s, const mlr_model *m, const mlr_tensor *t)
     }
 }
 
-static bool is_opaque(const mlr_view_side *s)
+static bool is_opaque(const mlr_overlay_side *s)
 {
     return s->dtype->cls == MLR_CLASS_OPAQUE;
 }
@@ -55,7 +55,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 }
 
 /* One piece that starts both payloads. */
-static void lay_flat(mlr_view *v, uint64_t elements)
+static void lay_flat(mlr_overlay *v, uint64_t elements)
 {
     v->elements = elements;
     v->slab = elements;
@@ -65,7 +65,7 @@ static void lay_flat(mlr_view *v, uint64_t elements)
 }
 
 /* Rows of the last dimension, where they begin at whole blocks. */
-static void set_rows(mlr_view *v, uint64_t cols)
+static void set_rows(mlr_overlay *v, uint64_t cols)
 {
     bool useful =
         cols > 0 && v->elements % cols == 0 && cols % v->align == 0 && v->slab % cols == 0;
@@ -80,10 +80,10 @@ static uint64_t last_dim(const mlr_tensor *t)
     return t->rank == 0 ? per_element : t->dim[t->rank - 1] * per_element;
 }
 
-void mlr_view_alone(mlr_view *v, const mlr_pair *pair, unsigned side)
+void mlr_overlay_alone(mlr_overlay *v, const mlr_pair *pair, unsigned side)
 {
     const mlr_tensor *t = side == 0 ? pair->old_tensor : pair->new_tensor;
-    *v = (mlr_view){.comparable = false};
+    *v = (mlr_overlay){.comparable = false};
     fill_side(&v->side[side], side == 0 ? pair->old_model : pair->new_model, t);
     v->align = v->side[side].dtype->block_items;
     lay_flat(v, v->side[side].elements);
@@ -113,7 +113,8 @@ static uint64_t product(const mlr_tensor *t, unsigned from, unsigned to)
 }
 
 /* Slabs of one resized dimension; false where they do not start at whole blocks. */
-static bool lay_slabs(mlr_view *v, const mlr_tensor *a, const mlr_tensor *b, unsigned axis)
+static bool lay_slabs(mlr_overlay *v, const mlr_tensor *a, const mlr_tensor *b,
+                      unsigned axis)
 {
     unsigned per_element = 1;
     (void)mlr_numeric_unit(a->dtype, &per_element);
@@ -136,16 +137,16 @@ static bool lay_slabs(mlr_view *v, const mlr_tensor *a, const mlr_tensor *b, uns
     return true;
 }
 
-void mlr_view_of(mlr_view *v, const mlr_pair *pair)
+void mlr_overlay_of(mlr_overlay *v, const mlr_pair *pair)
 {
     const mlr_tensor *a = pair->old_tensor, *b = pair->new_tensor;
-    *v = (mlr_view){.align = 1};
+    *v = (mlr_overlay){.align = 1};
     fill_side(&v->side[0], pair->old_model, a);
     fill_side(&v->side[1], pair->new_model, b);
     if (a == NULL || b == NULL) {
         return;
     }
-    const mlr_view_side *o = &v->side[0], *n = &v->side[1];
+    const mlr_overlay_side *o = &v->side[0], *n = &v->side[1];
     v->align = larger(o->dtype->block_items, n->dtype->block_items);
     bool readable = o->dtype == n->dtype ||
                     (mlr_numeric_known(o->dtype) && mlr_numeric_known(n->dtype));
@@ -162,19 +163,19 @@ void mlr_view_of(mlr_view *v, const mlr_pair *pair)
     }
 }
 
-size_t mlr_view_bytes(const mlr_view_side *s, size_t n)
+size_t mlr_overlay_bytes(const mlr_overlay_side *s, size_t n)
 {
     return (n + s->dtype->block_items - 1) / s->dtype->block_items * s->dtype->block_bytes;
 }
 
 /* Bytes that n elements really take: a packed tail is shorter than its block. */
-static size_t exact_bytes(const mlr_view_side *s, size_t n)
+static size_t exact_bytes(const mlr_overlay_side *s, size_t n)
 {
     uint64_t bytes = 0;
-    return mlr_dtype_bytes(s->dtype, n, &bytes) ? (size_t)bytes : mlr_view_bytes(s, n);
+    return mlr_dtype_bytes(s->dtype, n, &bytes) ? (size_t)bytes : mlr_overlay_bytes(s, n);
 }
 
-static void to_little_endian(const mlr_view_side *s, uint8_t *p, size_t bytes)
+static void to_little_endian(const mlr_overlay_side *s, uint8_t *p, size_t bytes)
 {
     if (s->dtype->cls == MLR_CLASS_BLOCK) {
         for (size_t at = 0; at < bytes; at += s->dtype->block_bytes) {
@@ -193,18 +194,18 @@ static void to_little_endian(const mlr_view_side *s, uint8_t *p, size_t bytes)
 }
 
 /* Elements [first, first + n) of one slab, copied or in place. */
-static const uint8_t *read_piece(const mlr_view *v, const mlr_view_side *s, uint64_t first,
-                                 size_t n, uint8_t *room, mlr_err *err)
+static const uint8_t *read_piece(const mlr_overlay *v, const mlr_overlay_side *s,
+                                 uint64_t first, size_t n, uint8_t *room, mlr_err *err)
 {
     uint64_t element = first / v->slab * s->stride + first % v->slab;
     uint64_t off = element / s->dtype->block_items * s->dtype->block_bytes;
     return mlr_fetch(s->source, s->off + off, exact_bytes(s, n), room, err);
 }
 
-const uint8_t *mlr_view_read(const mlr_view *v, unsigned side, uint64_t first, size_t n,
-                             uint8_t *room, mlr_err *err)
+const uint8_t *mlr_overlay_read(const mlr_overlay *v, unsigned side, uint64_t first,
+                                size_t n, uint8_t *room, mlr_err *err)
 {
-    const mlr_view_side *s = &v->side[side];
+    const mlr_overlay_side *s = &v->side[side];
     bool one_piece = first / v->slab == (first + n - 1) / v->slab;
     if (one_piece && !s->big_endian) {
         return read_piece(v, s, first, n, room, err);

@@ -1,4 +1,4 @@
-#include "tui/cells.h"
+#include "tui/grid.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static void text_is_clipped_on_both_sides(void **state)
 {
     (void)state;
     mlr_grid g = grid_of(2, 6, MLR_GLYPHS_BLOCK);
-    mlr_view v = mlr_view_part(mlr_view_all(&g), 0, 1, 1, 4);
+    mlr_pane v = mlr_pane_part(mlr_pane_all(&g), 0, 1, 1, 4);
     assert_int_equal(mlr_put(v, 0, -2, MLR_ROLE_TEXT, "abcdefgh"), 6);
     mlr_put(v, 1, 0, MLR_ROLE_TEXT, "below");
     mlr_put(v, -1, 0, MLR_ROLE_TEXT, "above");
@@ -44,7 +44,7 @@ static void wide_glyph_takes_two_cells_and_never_half(void **state)
 {
     (void)state;
     mlr_grid g = grid_of(3, 4, MLR_GLYPHS_BLOCK);
-    mlr_view v = mlr_view_all(&g);
+    mlr_pane v = mlr_pane_all(&g);
     assert_int_equal(mlr_put(v, 0, 0, MLR_ROLE_TEXT, "a\xe6\xbc\xa2z"), 4);
     mlr_put(v, 1, 3, MLR_ROLE_TEXT, "\xe6\xbc\xa2");
     mlr_put(v, 2, 0, MLR_ROLE_TEXT, "\xe6\xbc\xa2\xe6\xbc\xa2");
@@ -56,7 +56,7 @@ static void combining_mark_joins_the_cell_before(void **state)
 {
     (void)state;
     mlr_grid g = grid_of(1, 4, MLR_GLYPHS_BLOCK);
-    assert_int_equal(mlr_put(mlr_view_all(&g), 0, 0, MLR_ROLE_TEXT, "e\xcc\x81x"), 2);
+    assert_int_equal(mlr_put(mlr_pane_all(&g), 0, 0, MLR_ROLE_TEXT, "e\xcc\x81x"), 2);
     assert_int_equal(g.cells[0].mark, 0x301);
     expect(&g, "e\xcc\x81x\n");
 }
@@ -65,7 +65,7 @@ static void controls_and_overrides_never_reach_the_grid(void **state)
 {
     (void)state;
     mlr_grid g = grid_of(1, 8, MLR_GLYPHS_BLOCK);
-    mlr_put_n(mlr_view_all(&g), 0, 0, MLR_ROLE_TEXT, "a\x1b[\xe2\x80\xae\xff\x07z", 9);
+    mlr_put_n(mlr_pane_all(&g), 0, 0, MLR_ROLE_TEXT, "a\x1b[\xe2\x80\xae\xff\x07z", 9);
     expect(&g, "a?[?\xef\xbf\xbd?z\n");
 }
 
@@ -73,7 +73,7 @@ static void ascii_level_exchanges_every_glyph(void **state)
 {
     (void)state;
     mlr_grid g = grid_of(2, 12, MLR_GLYPHS_ASCII);
-    mlr_view v = mlr_view_all(&g);
+    mlr_pane v = mlr_pane_all(&g);
     mlr_put(v, 0, 0, MLR_ROLE_TEXT, "4×8 → ▸◆ é");
     mlr_bar(v, 1, 0, 4, 0.5, MLR_ROLE_BAR);
     expect(&g, "4x8 > >* ?\n##..\n");
@@ -97,7 +97,7 @@ static void bar_counts_eighths_and_shows_little_and_nearly_all(void **state)
 {
     (void)state;
     mlr_grid g = grid_of(6, 4, MLR_GLYPHS_BLOCK);
-    mlr_view v = mlr_view_all(&g);
+    mlr_pane v = mlr_pane_all(&g);
     const double f[6] = {0, 1e-9, 0.40625, 0.999999, 1, NAN};
     for (int i = 0; i < 6; i++) {
         mlr_bar(v, i, 0, 4, f[i], MLR_ROLE_BAR);
@@ -110,9 +110,9 @@ static void meter_marks_its_budget(void **state)
     (void)state;
     mlr_grid g = grid_of(2, 12, MLR_GLYPHS_BLOCK);
     mlr_meter m = {.fraction = 0.5, .budget = 0.8, .role = MLR_ROLE_METER_OK};
-    mlr_put_meter(mlr_view_all(&g), 0, 0, 12, &m);
+    mlr_put_meter(mlr_pane_all(&g), 0, 0, 12, &m);
     m.budget = -1;
-    mlr_put_meter(mlr_view_all(&g), 1, 0, 12, &m);
+    mlr_put_meter(mlr_pane_all(&g), 1, 0, 12, &m);
     expect(&g, "▕█████···┃·▏\n▕█████·····▏\n");
 }
 
@@ -121,7 +121,7 @@ static void columns_rise_from_the_bottom(void **state)
     (void)state;
     mlr_grid g = grid_of(2, 4, MLR_GLYPHS_BLOCK);
     const double v[4] = {0, 1, 8, 16};
-    mlr_columns(mlr_view_all(&g), v, 4, 16, MLR_ROLE_SPARK);
+    mlr_columns(mlr_pane_all(&g), v, 4, 16, MLR_ROLE_SPARK);
     expect(&g, "   █\n ▁██\n");
 }
 
@@ -129,7 +129,7 @@ static void frame_keeps_its_title_and_drops_the_note_first(void **state)
 {
     (void)state;
     mlr_grid g = grid_of(3, 12, MLR_GLYPHS_BLOCK);
-    mlr_view in = mlr_frame(mlr_view_all(&g), "Open", "a longer note");
+    mlr_pane in = mlr_frame(mlr_pane_all(&g), "Open", "a longer note");
     assert_int_equal(in.rows, 1);
     assert_int_equal(in.cols, 10);
     expect(&g, "┌─ Open ───┐\n│          │\n└──────────┘\n");
@@ -142,14 +142,14 @@ static void drawing_stays_inside_at_every_size(void **state)
     for (int rows = 1; rows < 6; rows++) {
         for (int cols = 1; cols < 9; cols++) {
             mlr_grid g = grid_of(rows, cols, MLR_GLYPHS_BLOCK);
-            mlr_view all = mlr_view_all(&g);
-            mlr_view in = mlr_frame(all, "Title", "note");
+            mlr_pane all = mlr_pane_all(&g);
+            mlr_pane in = mlr_frame(all, "Title", "note");
             mlr_put(in, 0, 0, MLR_ROLE_TEXT, "\xe6\xbc\xa2\xe6\xbc\xa2 text");
             mlr_bar(all, rows - 1, -2, 30, 0.7, MLR_ROLE_BAR);
             mlr_columns(all, v, 4, 4, MLR_ROLE_SPARK);
             mlr_meter m = {.fraction = 0.5, .budget = 1, .role = MLR_ROLE_METER_OK};
             mlr_put_meter(all, 0, 0, cols, &m);
-            mlr_view odd = mlr_view_part(all, -3, cols - 1, 5, 9);
+            mlr_pane odd = mlr_pane_part(all, -3, cols - 1, 5, 9);
             assert_true(odd.rows <= rows && odd.cols <= 1);
             mlr_fill(odd, MLR_ROLE_DIM);
             mlr_cursor_at(odd, 0, 0);

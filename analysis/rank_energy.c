@@ -1,9 +1,9 @@
-#include "analysis/lowrank.h"
+#include "analysis/rank_energy.h"
 
 #include <math.h>
 
 #include "analysis/numeric.h"
-#include "analysis/pair_view.h"
+#include "analysis/overlay.h"
 #include "apply/base/mem.h"
 
 enum {
@@ -26,7 +26,7 @@ typedef struct sketch {
  */
 
 typedef struct reader {
-    const mlr_view *view;
+    const mlr_overlay *view;
     uint8_t *room[2];
     double *v[2];
 } reader;
@@ -39,7 +39,7 @@ static uint64_t spaced(uint64_t i, uint64_t of, uint64_t size)
 /* Differences at evenly spaced columns of a row; those that are not finite become 0. */
 static bool sample_row(reader *r, uint64_t row, double *to, size_t n, mlr_err *err)
 {
-    const mlr_view *v = r->view;
+    const mlr_overlay *v = r->view;
     size_t next = 0;
     for (uint64_t at = 0; at < v->cols && next < n; at += RUN) {
         size_t some = v->cols - at < RUN ? (size_t)(v->cols - at) : RUN;
@@ -48,7 +48,7 @@ static bool sample_row(reader *r, uint64_t row, double *to, size_t n, mlr_err *e
         }
         for (unsigned side = 0; side < 2; side++) {
             const uint8_t *p =
-                mlr_view_read(v, side, row * v->cols + at, some, r->room[side], err);
+                mlr_overlay_read(v, side, row * v->cols + at, some, r->room[side], err);
             if (p == NULL) {
                 return false;
             }
@@ -217,7 +217,7 @@ static void solve(sketch *s, mlr_low_rank *out)
     }
 }
 
-static bool open_sketch(sketch *s, reader *r, const mlr_view *v, mlr_pool *pool)
+static bool open_sketch(sketch *s, reader *r, const mlr_overlay *v, mlr_pool *pool)
 {
     s->m = v->rows < MLR_LOWRANK_SAMPLE ? (size_t)v->rows : MLR_LOWRANK_SAMPLE;
     s->n = v->cols < MLR_LOWRANK_SAMPLE ? (size_t)v->cols : MLR_LOWRANK_SAMPLE;
@@ -229,7 +229,7 @@ static bool open_sketch(sketch *s, reader *r, const mlr_view *v, mlr_pool *pool)
     s->g = mlr_pool_take(pool, s->k * s->k * sizeof *s->g);
     *r = (reader){.view = v};
     for (unsigned side = 0; side < 2; side++) {
-        r->room[side] = mlr_pool_take(pool, mlr_view_bytes(&v->side[side], RUN));
+        r->room[side] = mlr_pool_take(pool, mlr_overlay_bytes(&v->side[side], RUN));
         r->v[side] = mlr_pool_take(pool, RUN * sizeof(double));
         if (r->room[side] == NULL || r->v[side] == NULL) {
             return false;
@@ -259,9 +259,9 @@ static mlr_status read_sample(sketch *s, reader *r, const mlr_work *work, mlr_er
 mlr_status mlr_measure_low_rank(mlr_low_rank *out, const mlr_pair *pair,
                                 const mlr_work *work, mlr_err *err)
 {
-    mlr_view v;
+    mlr_overlay v;
     *out = (mlr_low_rank){.rows = 0};
-    mlr_view_of(&v, pair);
+    mlr_overlay_of(&v, pair);
     if (!v.comparable || v.rows < 2 || v.cols < 2 || !mlr_numeric_known(v.side[0].dtype) ||
         !mlr_numeric_known(v.side[1].dtype)) {
         return MLR_OK;

@@ -1,6 +1,6 @@
 /* How much of a change a product of two thin matrices would hold. */
-#ifndef MLR_ANALYSIS_LOWRANK_H
-#define MLR_ANALYSIS_LOWRANK_H
+#ifndef MLR_ANALYSIS_RANK_ENERGY_H
+#define MLR_ANALYSIS_RANK_ENERGY_H
 
 #include "analysis/measure.h"
 

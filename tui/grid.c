@@ -1,4 +1,4 @@
-#include "tui/cells.h"
+#include "tui/grid.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,7 +62,7 @@ void mlr_grid_init(mlr_grid *g, const mlr_allocator *alloc, const mlr_glyphs *gl
 
 static size_t grid_bytes(int rows, int cols)
 {
-    return (size_t)rows * (size_t)cols * sizeof(mlr_cell);
+    return (size_t)rows * (size_t)cols * sizeof(mlr_ui_cell);
 }
 
 mlr_status mlr_grid_resize(mlr_grid *g, int rows, int cols, mlr_err *err)
@@ -71,7 +71,7 @@ mlr_status mlr_grid_resize(mlr_grid *g, int rows, int cols, mlr_err *err)
     rows = rows < 1 ? 1 : rows > MOST ? MOST : rows;
     cols = cols < 1 ? 1 : cols > MOST ? MOST : cols;
     if (rows != g->rows || cols != g->cols) {
-        mlr_cell *cells = mlr_take(g->alloc, grid_bytes(rows, cols));
+        mlr_ui_cell *cells = mlr_take(g->alloc, grid_bytes(rows, cols));
         if (cells == NULL) {
             return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the screen");
         }
@@ -87,7 +87,7 @@ mlr_status mlr_grid_resize(mlr_grid *g, int rows, int cols, mlr_err *err)
 void mlr_grid_clear(mlr_grid *g)
 {
     for (int i = 0; i < g->rows * g->cols; i++) {
-        g->cells[i] = (mlr_cell){.glyph = ' '};
+        g->cells[i] = (mlr_ui_cell){.glyph = ' '};
     }
     g->cursor_row = -1;
     g->cursor_col = -1;
@@ -101,9 +101,9 @@ void mlr_grid_release(mlr_grid *g)
     *g = (mlr_grid){0};
 }
 
-mlr_view mlr_view_all(mlr_grid *g)
+mlr_pane mlr_pane_all(mlr_grid *g)
 {
-    return (mlr_view){.grid = g, .rows = g->rows, .cols = g->cols};
+    return (mlr_pane){.grid = g, .rows = g->rows, .cols = g->cols};
 }
 
 static int clamp(int v, int low, int high)
@@ -111,11 +111,11 @@ static int clamp(int v, int low, int high)
     return v < low ? low : v > high ? high : v;
 }
 
-mlr_view mlr_view_part(mlr_view v, int row, int col, int rows, int cols)
+mlr_pane mlr_pane_part(mlr_pane v, int row, int col, int rows, int cols)
 {
     int top = clamp(row, 0, v.rows);
     int left = clamp(col, 0, v.cols);
-    mlr_view part = v;
+    mlr_pane part = v;
     part.row = v.row + top;
     part.col = v.col + left;
     part.rows = clamp(row + (rows < 0 ? 0 : rows), top, v.rows) - top;
@@ -123,18 +123,18 @@ mlr_view mlr_view_part(mlr_view v, int row, int col, int rows, int cols)
     return part;
 }
 
-mlr_view mlr_view_over(mlr_view v, mlr_role over)
+mlr_pane mlr_pane_over(mlr_pane v, mlr_role over)
 {
     v.over = (uint8_t)over;
     return v;
 }
 
-static bool visible(mlr_view v, int row, int col)
+static bool visible(mlr_pane v, int row, int col)
 {
     return row >= 0 && row < v.rows && col >= 0 && col < v.cols;
 }
 
-void mlr_cursor_at(mlr_view v, int row, int col)
+void mlr_cursor_at(mlr_pane v, int row, int col)
 {
     if (visible(v, row, col)) {
         v.grid->cursor_row = v.row + row;
@@ -142,13 +142,13 @@ void mlr_cursor_at(mlr_view v, int row, int col)
     }
 }
 
-static mlr_cell *cell_at(mlr_view v, int row, int col)
+static mlr_ui_cell *cell_at(mlr_pane v, int row, int col)
 {
     return &v.grid->cells[(v.row + row) * v.grid->cols + v.col + col];
 }
 
 /* Writing over half of a wide glyph blanks its other half. */
-static void heal(mlr_view v, int row, int col)
+static void heal(mlr_pane v, int row, int col)
 {
     mlr_grid *g = v.grid;
     int at = (v.row + row) * g->cols + v.col + col;
@@ -160,18 +160,18 @@ static void heal(mlr_view v, int row, int col)
     }
 }
 
-static void set(mlr_view v, int row, int col, mlr_role role, uint32_t glyph)
+static void set(mlr_pane v, int row, int col, mlr_role role, uint32_t glyph)
 {
     if (!visible(v, row, col)) {
         return;
     }
     heal(v, row, col);
-    *cell_at(v, row, col) =
-        (mlr_cell){.glyph = glyph, .role = (uint8_t)role, .over = v.over, .attr = v.attr};
+    *cell_at(v, row, col) = (mlr_ui_cell){
+        .glyph = glyph, .role = (uint8_t)role, .over = v.over, .attr = v.attr};
 }
 
 /* Draws one code point and returns the cells it took. */
-static int put_cp(mlr_view v, int row, int col, mlr_role role, uint32_t cp)
+static int put_cp(mlr_pane v, int row, int col, mlr_role role, uint32_t cp)
 {
     uint32_t glyph = exchange(v.grid->glyphs, cp);
     int width = mlr_cp_width(glyph);
@@ -196,17 +196,17 @@ static int put_cp(mlr_view v, int row, int col, mlr_role role, uint32_t cp)
     return width;
 }
 
-void mlr_put_cp(mlr_view v, int row, int col, mlr_role role, uint32_t cp)
+void mlr_put_cp(mlr_pane v, int row, int col, mlr_role role, uint32_t cp)
 {
     put_cp(v, row, col, role, cp);
 }
 
-void mlr_put_glyph(mlr_view v, int row, int col, mlr_role role, mlr_glyph_id id)
+void mlr_put_glyph(mlr_pane v, int row, int col, mlr_role role, mlr_glyph_id id)
 {
     set(v, row, col, role, v.grid->glyphs->as[id]);
 }
 
-int mlr_put_n(mlr_view v, int row, int col, mlr_role role, const char *s, size_t n)
+int mlr_put_n(mlr_pane v, int row, int col, mlr_role role, const char *s, size_t n)
 {
     for (const char *p = s, *end = s + n; p < end;) {
         uint32_t cp = mlr_cp_next(&p, end);
@@ -215,12 +215,12 @@ int mlr_put_n(mlr_view v, int row, int col, mlr_role role, const char *s, size_t
     return col;
 }
 
-int mlr_put(mlr_view v, int row, int col, mlr_role role, const char *s)
+int mlr_put(mlr_pane v, int row, int col, mlr_role role, const char *s)
 {
     return mlr_put_n(v, row, col, role, s, strlen(s));
 }
 
-int mlr_putf(mlr_view v, int row, int col, mlr_role role, const char *fmt, ...)
+int mlr_putf(mlr_pane v, int row, int col, mlr_role role, const char *fmt, ...)
 {
     char text[512];
     va_list args;
@@ -230,12 +230,12 @@ int mlr_putf(mlr_view v, int row, int col, mlr_role role, const char *fmt, ...)
     return mlr_put(v, row, col, role, text);
 }
 
-void mlr_put_right(mlr_view v, int row, int end, mlr_role role, const char *s)
+void mlr_put_right(mlr_pane v, int row, int end, mlr_role role, const char *s)
 {
     mlr_put(v, row, end - mlr_text_width(s, strlen(s)), role, s);
 }
 
-void mlr_paint(mlr_view v, int row, int col, int n, mlr_role role)
+void mlr_paint(mlr_pane v, int row, int col, int n, mlr_role role)
 {
     for (int i = 0; i < n; i++) {
         if (visible(v, row, col + i)) {
@@ -244,7 +244,7 @@ void mlr_paint(mlr_view v, int row, int col, int n, mlr_role role)
     }
 }
 
-void mlr_fill(mlr_view v, mlr_role role)
+void mlr_fill(mlr_pane v, mlr_role role)
 {
     for (int r = 0; r < v.rows; r++) {
         for (int c = 0; c < v.cols; c++) {
@@ -253,7 +253,7 @@ void mlr_fill(mlr_view v, mlr_role role)
     }
 }
 
-void mlr_h_line(mlr_view v, int row, int col, int n, mlr_role role)
+void mlr_h_line(mlr_pane v, int row, int col, int n, mlr_role role)
 {
     for (int i = 0; i < n; i++) {
         mlr_put_glyph(v, row, col + i, role, MLR_G_H_LINE);
@@ -266,7 +266,7 @@ static const mlr_glyph_id eighths[9] = {MLR_G_DOT,      MLR_G_METER_RIGHT, MLR_G
 
 /* The left eighth shares its code point with the right end of meters; in ASCII a bracket
    would be wrong inside a bar. */
-static void put_eighth(mlr_view v, int row, int col, mlr_role role, int eighth)
+static void put_eighth(mlr_pane v, int row, int col, mlr_role role, int eighth)
 {
     if (eighth == 1 && v.grid->glyphs->level == MLR_GLYPHS_ASCII) {
         set(v, row, col, MLR_ROLE_BAR_REST, '.');
@@ -275,7 +275,7 @@ static void put_eighth(mlr_view v, int row, int col, mlr_role role, int eighth)
     mlr_put_glyph(v, row, col, eighth == 0 ? MLR_ROLE_BAR_REST : role, eighths[eighth]);
 }
 
-void mlr_bar(mlr_view v, int row, int col, int width, double fraction, mlr_role role)
+void mlr_bar(mlr_pane v, int row, int col, int width, double fraction, mlr_role role)
 {
     double f = fraction > 0 ? (fraction < 1 ? fraction : 1) : 0; /* NaN becomes 0 */
     int total = (int)(f * width * 8 + 0.5);
@@ -290,7 +290,7 @@ void mlr_bar(mlr_view v, int row, int col, int width, double fraction, mlr_role 
     }
 }
 
-void mlr_put_meter(mlr_view v, int row, int col, int width, const mlr_meter *m)
+void mlr_put_meter(mlr_pane v, int row, int col, int width, const mlr_meter *m)
 {
     int inner = width - 2;
     if (inner < 1) {
@@ -305,7 +305,7 @@ void mlr_put_meter(mlr_view v, int row, int col, int width, const mlr_meter *m)
     }
 }
 
-void mlr_columns(mlr_view v, const double *values, size_t n, double most, mlr_role role)
+void mlr_columns(mlr_pane v, const double *values, size_t n, double most, mlr_role role)
 {
     static const mlr_glyph_id level[9] = {MLR_GLYPH_COUNT, MLR_G_LEVEL_1, MLR_G_LEVEL_2,
                                           MLR_G_LEVEL_3,   MLR_G_LEVEL_4, MLR_G_LEVEL_5,
@@ -324,12 +324,12 @@ void mlr_columns(mlr_view v, const double *values, size_t n, double most, mlr_ro
     }
 }
 
-mlr_view mlr_frame(mlr_view v, const char *title, const char *note)
+mlr_pane mlr_frame(mlr_pane v, const char *title, const char *note)
 {
     int right = v.cols - 1;
     int bottom = v.rows - 1;
     if (right < 1 || bottom < 1) {
-        return mlr_view_part(v, 0, 0, 0, 0);
+        return mlr_pane_part(v, 0, 0, 0, 0);
     }
     mlr_h_line(v, 0, 1, right - 1, MLR_ROLE_FRAME);
     mlr_h_line(v, bottom, 1, right - 1, MLR_ROLE_FRAME);
@@ -341,7 +341,7 @@ mlr_view mlr_frame(mlr_view v, const char *title, const char *note)
     mlr_put_glyph(v, 0, right, MLR_ROLE_FRAME, MLR_G_TOP_RIGHT);
     mlr_put_glyph(v, bottom, 0, MLR_ROLE_FRAME, MLR_G_BOTTOM_LEFT);
     mlr_put_glyph(v, bottom, right, MLR_ROLE_FRAME, MLR_G_BOTTOM_RIGHT);
-    mlr_view edge = mlr_view_part(v, 0, 2, 1, v.cols - 4);
+    mlr_pane edge = mlr_pane_part(v, 0, 2, 1, v.cols - 4);
     int used = 0;
     if (title != NULL && title[0] != '\0') {
         used = mlr_putf(edge, 0, 0, MLR_ROLE_FRAME_TITLE, " %s ", title);
@@ -350,10 +350,10 @@ mlr_view mlr_frame(mlr_view v, const char *title, const char *note)
     if (need > 2 && used + need < edge.cols) {
         mlr_putf(edge, 0, edge.cols - need, MLR_ROLE_DIM, " %s ", note);
     }
-    return mlr_view_part(v, 1, 1, v.rows - 2, v.cols - 2);
+    return mlr_pane_part(v, 1, 1, v.rows - 2, v.cols - 2);
 }
 
-static size_t put_cell_text(char *to, const mlr_cell *c)
+static size_t put_cell_text(char *to, const mlr_ui_cell *c)
 {
     if (c->glyph == 0) {
         return 0;
