@@ -14,8 +14,10 @@ enum {
     /* nodes */
     NODE_ZERO = 0,
     NODE_SIGN = 1,
-    NODE_LENGTH = 2, /* 64 of them */
-    NODE_BELOW = 66  /* trees of the bits below the highest, by length */
+    NODE_SHORT = 2, /* lengths below SHORT in unary */
+    SHORT = 4,
+    NODE_LONG = 6,  /* a tree of the 6 bits of what is above */
+    NODE_BELOW = 70 /* trees of the bits below the highest, by length */
 };
 
 /* How often each decision was each way in the residuals that a table counted. */
@@ -28,10 +30,14 @@ static void count_size(prior *p, unsigned length, unsigned top_bits, unsigned kn
 {
     unsigned kind = length < 8 ? length : 8;
     unsigned node = 1;
-    for (unsigned l = 0; l < length; l++) {
-        p->seen[NODE_LENGTH + l][1] += times;
+    for (unsigned l = 0; l < SHORT && l <= length; l++) {
+        p->seen[NODE_SHORT + l][l < length] += times;
     }
-    p->seen[NODE_LENGTH + length][0] += length < 63 ? times : 0;
+    for (unsigned i = 0, at = 1; length >= SHORT && i < 6; i++) {
+        unsigned bit = (length - SHORT) >> (5 - i) & 1;
+        p->seen[NODE_LONG + at][bit] += times;
+        at = at << 1 | bit;
+    }
     for (unsigned i = 0; i < known; i++) {
         unsigned bit = top_bits >> (known - 1 - i) & 1;
         p->seen[NODE_BELOW + (kind - 1) * 7 + node - 1][bit] += times;
@@ -213,6 +219,24 @@ static uint64_t code_below(mlr_nmix *m, unsigned length, uint64_t size)
     return v;
 }
 
+/* log2 of the size; a stream may say up to 67, which is cut. */
+static unsigned code_length(mlr_nmix *m, unsigned top)
+{
+    unsigned length = 0;
+    while (length < SHORT && code(m, NODE_SHORT + length, top > length) != 0) {
+        length++;
+    }
+    if (length < SHORT) {
+        return length;
+    }
+    unsigned at = 1;
+    for (unsigned i = 0; i < 6; i++) {
+        at = at << 1 | code(m, NODE_LONG + at, (top - SHORT) >> (5 - i) & 1);
+    }
+    length = at - 64 + SHORT;
+    return length < 63 ? length : 63;
+}
+
 uint64_t mlr_nmix_code(mlr_nmix *m, const mlr_nmix_element *e, uint64_t z)
 {
     choose_contexts(m, e);
@@ -223,11 +247,7 @@ uint64_t mlr_nmix_code(mlr_nmix *m, const mlr_nmix_element *e, uint64_t z)
     /* 1, 2, 3, 4 are -1, 1, -2, 2 */
     unsigned positive = code(m, NODE_SIGN, (z & 1) == 0);
     uint64_t size = (z >> 1) + (z & 1);
-    unsigned length = 0;
-    unsigned top = size == 0 ? 0 : mlr_log2_u64(size);
-    while (length < 63 && code(m, NODE_LENGTH + length, top > length) != 0) {
-        length++;
-    }
+    unsigned length = code_length(m, size == 0 ? 0 : mlr_log2_u64(size));
     size = code_below(m, length, size);
     remember(m, e, size);
     return positive != 0 ? size << 1 : (size << 1) - 1;
