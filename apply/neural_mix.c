@@ -92,11 +92,14 @@ void mlr_nmix_begin(mlr_nmix *m)
     mlr_bit_reset(m->slot[0], sizeof m->slot / sizeof(uint32_t));
     for (size_t i = 0; i < MLR_NMIX_NODES; i++) {
         for (size_t k = 0; k < MLR_NMIX_INPUTS; k++) {
-            m->weight[i][k] = k == 0 ? WEIGHT_ONE * 3 / 10 : WEIGHT_ONE * 14 / 100;
+            m->weight[i][k] = k == 0 ? WEIGHT_ONE * 3 / 10 : WEIGHT_ONE * 22 / 100;
         }
     }
     for (uint32_t n = 0; n < 1024; n++) {
         m->rate[n] = (uint16_t)((1U << 17) / (2 * n + 3));
+    }
+    for (uint32_t i = 0; i < 4096; i++) {
+        m->logit[i] = (int16_t)mlr_stretch(16 * i + 8);
     }
     if (m->model->tables.narrow != NULL) {
         begin_with_tables(m);
@@ -116,12 +119,6 @@ static void learn(const mlr_nmix *m, uint32_t *slot, unsigned bit)
     *slot = (uint32_t)p << 10 | (n < LIMIT ? n + 1 : n);
 }
 
-static uint32_t chance_of(uint32_t slot)
-{
-    uint32_t p = slot >> 16;
-    return p == 0 ? 1 : p;
-}
-
 static unsigned code(mlr_nmix *m, unsigned node, unsigned bit)
 {
     uint32_t *slot[MLR_NMIX_INPUTS];
@@ -135,7 +132,7 @@ static unsigned code(mlr_nmix *m, unsigned node, unsigned bit)
             uint32_t seen = first & 1023;
             *slot[k] = (first & ~1023U) | (seen < INHERITED ? seen : INHERITED);
         }
-        in[k] = mlr_stretch(chance_of(*slot[k]));
+        in[k] = m->logit[*slot[k] >> 20];
         sum += (int64_t)in[k] * weight[k];
     }
     int64_t mixed = sum / WEIGHT_ONE;
@@ -181,10 +178,8 @@ static void choose_contexts(mlr_nmix *m, const mlr_nmix_element *e)
     uint32_t column = level_of(m->column[e->column % MLR_NMIX_COLUMNS]);
     m->context[0] = e->raw;
     m->context[1] = class * 16 + fine;
-    m->context[2] = class * 8 + row + (edge >= 4 ? 128U : 0);
+    m->context[2] = edges > 1 ? edge * 16 + row + column : class * 16 + row + column;
     m->context[3] = class * 8 + column + (edge >= 4 ? 128U : 0);
-    m->context[4] = class * 16 + least(m->near[0], 3) * 4 + least(m->near[1], 3);
-    m->context[5] = edges > 1 ? edge * 16 + (row + column) : class * 16 + row + column;
 }
 
 /* Keeps what later elements want to know of this one. */
