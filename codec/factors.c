@@ -10,6 +10,7 @@
 
 enum {
     LEAST_SIDE = 32,
+    SECOND_TURN = 1 << 21,   /* elements up to which least squares goes round again */
     TURNS = 2,               /* of least squares before the last one */
     MOST_ELEMENTS = 1 << 26, /* kept as floats while the search runs */
     SAMPLE_ROWS = 512,
@@ -183,18 +184,27 @@ static size_t up8(size_t n)
 /* Scratch of one lane: the known side's factors and the target, padded for mlr_gram(). */
 typedef struct bench {
     float *line, *scaled, *weight;
+    float *d;      /* a strip of lines, brought together */
+    uint8_t *fine; /* likewise */
 } bench;
+
+enum { STRIP = 16 };
 
 static size_t bench_floats(size_t side)
 {
-    return (2 * (MLR_RANK_MAX + 8) + 1) * side;
+    return (2 * (MLR_RANK_MAX + 8) + 1 + STRIP) * side + STRIP * side / sizeof(float);
 }
 
 static bench bench_of(const search *s, unsigned lane)
 {
     float *at = s->benches + lane * bench_floats(s->side);
     size_t lines = (MLR_RANK_MAX + 8) * s->side;
-    return (bench){.line = at, .scaled = at + lines, .weight = at + 2 * lines};
+    float *d = at + 2 * lines + s->side;
+    return (bench){.line = at,
+                   .scaled = at + lines,
+                   .weight = at + 2 * lines,
+                   .d = d,
+                   .fine = (uint8_t *)(d + STRIP * s->side)};
 }
 
 /* One half of a turn: every line of one side against all of the other. */
@@ -207,8 +217,6 @@ typedef struct half {
     unsigned rank;
 } half;
 
-enum { STRIP = 32 };
-
 static void load_side(const half *h, const bench *b)
 {
     size_t padded = up8(h->n);
@@ -218,18 +226,33 @@ static void load_side(const half *h, const bench *b)
     }
 }
 
-static void solve_line(const half *h, const bench *b, size_t i)
+/* Brings a strip of lines together; elements of columns lie apart in the matrix. */
+static void gather_strip(const half *h, const bench *b, size_t from, size_t lines)
+{
+    const matrix *m = &h->s->m;
+    if (h->step == 1) {
+        memcpy(b->d, m->d + from * h->next, lines * h->n * sizeof(float));
+        memcpy(b->fine, m->fine + from * h->next, lines * h->n);
+        return;
+    }
+    for (size_t j = 0; j < h->n; j++) {
+        for (size_t i = 0; i < lines; i++) {
+            b->d[i * h->n + j] = m->d[j * h->step + (from + i) * h->next];
+            b->fine[i * h->n + j] = m->fine[j * h->step + (from + i) * h->next];
+        }
+    }
+}
+
+static void solve_line(const half *h, const bench *b, size_t strip_line, size_t i)
 {
     float gram[MLR_GRAM_STRIDE * MLR_GRAM_STRIDE];
     float x[MLR_RANK_MAX];
     const search *s = h->s;
     size_t padded = up8(h->n);
-    float *target = b->line + h->rank * padded;
-    const float *d = s->m.d + i * h->next;
-    const uint8_t *fine = s->m.fine + i * h->next;
+    const uint8_t *fine = b->fine + strip_line * h->n;
+    memcpy(b->line + h->rank * padded, b->d + strip_line * h->n, h->n * sizeof(float));
     for (size_t j = 0; j < h->n; j++) {
-        target[j] = d[j * h->step];
-        b->weight[j] = s->weights[fine[j * h->step]];
+        b->weight[j] = s->weights[fine[j]];
     }
     for (size_t j = h->n; j < padded; j++) {
         b->weight[j] = 0;
@@ -245,10 +268,12 @@ static void solve_strip(void *arg, size_t strip, unsigned lane)
 {
     const half *h = arg;
     bench b = bench_of(h->s, lane);
+    size_t from = strip * STRIP;
+    size_t lines = h->lines - from < STRIP ? h->lines - from : STRIP;
     load_side(h, &b);
-    size_t end = (strip + 1) * STRIP < h->lines ? (strip + 1) * STRIP : h->lines;
-    for (size_t i = strip * STRIP; i < end; i++) {
-        solve_line(h, &b, i);
+    gather_strip(h, &b, from, lines);
+    for (size_t i = 0; i < lines; i++) {
+        solve_line(h, &b, i, from + i);
     }
 }
 
@@ -657,7 +682,8 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
         return status;
     }
     /* factors that leave little but rounding are worth a second turn */
-    unsigned turns = s->noise_share < 0.6 ? 2 : 1;
+    unsigned turns =
+        s->noise_share < 0.6 && s->m.rows * s->m.columns <= SECOND_TURN ? 2 : 1;
     for (unsigned turn = 0; turn < turns && status == MLR_OK; turn++) {
         solve_rows(s, rank);
         solve_columns(s, rank);
