@@ -234,6 +234,20 @@ static uint64_t model_bytes(const mlr_model *m)
     return n;
 }
 
+/* A tensor's records follow each other; those of another tensor stand anywhere. */
+static uint32_t *index_records(const planner *p)
+{
+    size_t n = p->m->new_count;
+    uint32_t *first = mlr_pool_take(p->pool, (n + 1) * sizeof *first);
+    for (size_t i = 0; first != NULL && i < n; i++) {
+        first[i] = MLR_NO_RECORD;
+    }
+    for (size_t i = p->record_count; first != NULL && i > 0; i--) {
+        first[p->records[i - 1].pair] = (uint32_t)(i - 1);
+    }
+    return first;
+}
+
 mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_options *o,
                          mlr_pool *pool, mlr_err *err)
 {
@@ -261,7 +275,12 @@ mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_op
     for (size_t i = 0; i < p.glue_count; i++) {
         glue_bytes += p.glue[i].bytes.len;
     }
+    const uint32_t *first_record = index_records(&p);
+    if (first_record == NULL) {
+        return no_memory(&p);
+    }
     *out = (mlr_plan){.matching = m,
+                      .first_record = first_record,
                       .records = p.records,
                       .glue = p.glue,
                       .record_count = p.record_count,

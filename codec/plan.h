@@ -82,10 +82,13 @@ typedef struct mlr_plan_glue {
     uint32_t pair; /* of a small tensor, or MLR_NO_TENSOR */
 } mlr_plan_glue;
 
+#define MLR_NO_RECORD UINT32_MAX
+
 typedef struct mlr_plan {
     const mlr_matching *matching; /* borrowed */
     const mlr_plan_record *records;
     const mlr_plan_glue *glue;
+    const uint32_t *first_record; /* by pair with a new tensor, or MLR_NO_RECORD */
     size_t record_count, glue_count;
     uint64_t glue_bytes, new_bytes, old_bytes;
     uint32_t small_bytes; /* tensors below travel with the structure */

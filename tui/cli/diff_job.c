@@ -24,6 +24,7 @@ typedef struct diff {
     mlr_device device;
     mlr_dict dict;
     mlr_inflater inflater;
+    bool enough; /* a hook wants no patch */
     mlr_err *err;
 } diff;
 
@@ -138,6 +139,10 @@ static mlr_status match(diff *d)
         return d->err->status;
     }
     count_changes(d);
+    if (w->hooks != NULL &&
+        w->hooks->matched(w->hooks->ctx, &d->matching, &d->enough, d->err) != MLR_OK) {
+        return d->err->status;
+    }
     return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err);
 }
 
@@ -215,6 +220,10 @@ static mlr_status read_need(diff *d, const patch_sink *sink)
         return d->err->status;
     }
     d->result->need_bytes = need.arena_bytes;
+    const mlr_diff_hooks *hooks = d->wish->hooks;
+    if (hooks != NULL && hooks->made(hooks->ctx, d->result, d->err) != MLR_OK) {
+        return d->err->status;
+    }
     return MLR_OK;
 }
 
@@ -343,7 +352,9 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;
         result->new_bytes = d.plan.new_bytes;
-        write_patch(&d);
+        if (!d.enough) {
+            write_patch(&d);
+        }
     }
     mlr_cli_keep_error(cli, err);
     mlr_pool_release(&d.pool);
