@@ -6,6 +6,7 @@
 #define MLR_TUI_APP_CORE_H
 
 #include "tui/desk.h"
+#include "tui/exporter.h"
 #include "tui/grid.h"
 #include "tui/job.h"
 #include "tui/keys.h"
@@ -62,7 +63,8 @@ struct mlr_app {
     mlr_opened_pair *opening; /* what the job works on, */
     mlr_survey *survey;       /* or what it found out about the open pair; NULL: nothing */
     mlr_desk desk;            /* choices and forecasts of the open pair */
-    int64_t focus;            /* row that actions concern where none is marked; -1: none */
+    mlr_exporter exporter;    /* the export that runs, or ran last */
+    size_t focus;             /* row that actions concern where none is marked */
     char message[256];        /* shown until the next key; "": none */
     mlr_role message_role;
     char unsaved[64]; /* "1 rule": what quitting would lose; "": nothing */

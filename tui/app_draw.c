@@ -25,7 +25,9 @@ static void put_left(const mlr_app *app, const mlr_job *job, double share, char 
 /* "reading 74%  4 s", and a spinner; returns the columns it takes. */
 static int draw_job(const mlr_app *app, mlr_pane v)
 {
-    mlr_job *job = (mlr_job *)(uintptr_t)&app->job; /* atomics are read, nothing changes */
+    /* Atomics are read, nothing changes. */
+    mlr_job *job = (mlr_job *)(uintptr_t)&app->exporter.job;
+    job = mlr_job_state_of(job) == MLR_JOB_RUNNING ? job : (mlr_job *)(uintptr_t)&app->job;
     uint64_t done = atomic_load(&job->done);
     uint64_t total = atomic_load(&job->total);
     if (mlr_job_state_of(job) != MLR_JOB_RUNNING) {

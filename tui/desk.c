@@ -14,7 +14,7 @@ enum { ARENA_BESIDE = 96 << 10 };
 
 void mlr_desk_init(mlr_desk *d, const mlr_allocator *alloc, int wake_fd)
 {
-    *d = (mlr_desk){.alloc = alloc, .menu_row = MLR_NO_ROW};
+    *d = (mlr_desk){.alloc = alloc};
     d->job.wake_fd = wake_fd;
 }
 
@@ -61,7 +61,7 @@ bool mlr_desk_in_scope(const mlr_app *app, size_t row)
     if (rows->marked > 0) {
         return rows->row[row].marked;
     }
-    return app->focus == (int64_t)row;
+    return app->focus == row;
 }
 
 size_t mlr_desk_scope_count(const mlr_app *app)
@@ -96,11 +96,14 @@ const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row)
 /* --- rows -------------------------------------------------------------------------------
  */
 
-/* What travels with the structure shrinks by some unknown part. */
+/* What travels with the structure is compressed with it: about as much as changed. */
 static mlr_fact structure_bytes(const mlr_ui_row *r)
 {
-    return r->bytes < MLR_SMALL_TENSOR ? mlr_estimated((double)r->bytes / 2, 1)
-                                       : mlr_known(0); /* it joined a run of copies */
+    if (r->bytes >= MLR_SMALL_TENSOR) {
+        return mlr_known(0); /* it joined a run of copies */
+    }
+    double share = r->changed.state == MLR_FACT_UNKNOWN ? 0.5 : r->changed.value;
+    return mlr_estimated((double)r->bytes * share + 1, 1);
 }
 
 static void show_cast(mlr_ui_row *r, const mlr_cast *c)
@@ -552,7 +555,7 @@ static bool nothing_to_choose(mlr_app *app)
     if (mlr_desk_scope_count(app) > 0) {
         return false;
     }
-    bool here = app->focus >= 0 && app->session.rows.marked == 0;
+    bool here = app->focus < app->session.rows.count && app->session.rows.marked == 0;
     bool unknown = here && app->session.rows.row[app->focus].kind == MLR_ROW_UNKNOWN;
     mlr_app_say(app, MLR_ROLE_WARNING,
                 unknown ? "this tensor was not compared yet; a moment"

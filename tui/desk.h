@@ -12,10 +12,12 @@
 #include "tui/screen.h"
 
 enum {
-    MLR_DESK_LEVEL = 3,       /* of tensors nobody decided about, as on the command line */
-    MLR_DESK_STRATEGIES = 24, /* most lines of the menu of strategies */
-    MLR_NO_ROW = -1
+    MLR_DESK_LEVEL = 3,      /* of tensors nobody decided about, as on the command line */
+    MLR_DESK_STRATEGIES = 24 /* most lines of the menu of strategies */
 };
+
+/* In place of a row. */
+#define MLR_NO_ROW SIZE_MAX
 
 /* Sums over the whole patch under one set of picks. */
 typedef struct mlr_desk_sums {
@@ -55,7 +57,6 @@ typedef struct mlr_desk {
     uint64_t summed; /* generation of the rows that `sums` is of */
     mlr_pick last;   /* what '.' repeats; level 0: auto */
     bool has_last;
-    int menu_row; /* a row of the scope whose menu is open, or MLR_NO_ROW */
     char detail[MLR_DESK_STRATEGIES][72]; /* of the menu's lines */
     char command[4096];                   /* what `y` copied, */
     char shown[4096];                     /* and showed, line by line */

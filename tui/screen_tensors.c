@@ -105,7 +105,7 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
     refresh(app, t);
     mlr_table_arrange(&t->table, t->view.count, rows - 1 - mlr_tensor_totals_lines(rows));
     const mlr_ui_row *r = row_at(app, t);
-    app->focus = r == NULL ? MLR_NO_ROW : r - app->session.rows.row;
+    app->focus = r == NULL ? MLR_NO_ROW : (size_t)(r - app->session.rows.row);
     (void)mlr_desk_total(app); /* drawing must not change anything */
 }
 
@@ -424,7 +424,7 @@ static bool act(mlr_app *app, void *state, mlr_action action)
     case MLR_DO_REPEAT:
         (void)mlr_table_act(&t->table, MLR_DO_DOWN);
         if (row_at(app, t) != NULL) {
-            app->focus = row_at(app, t) - app->session.rows.row;
+            app->focus = (size_t)(row_at(app, t) - app->session.rows.row);
         }
         return mlr_desk_act(app, action);
     case MLR_DO_BACK: /* Esc takes back the last narrowing first */
