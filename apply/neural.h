@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "apply/bits.h"
 #include "apply/decoder.h"
 #include "apply/number.h"
 #include "apply/rans.h"
@@ -71,6 +72,15 @@ mlr_status mlr_neural_need(const mlr_record *r, size_t *bytes, mlr_err *err);
 
 /* `state` holds what mlr_neural_need() said, aligned to 64. */
 mlr_status mlr_neural_prepare(void *state, const mlr_record *r, mlr_err *err);
+
+/*
+ * Reads a map of classes x edges contexts, and tables, from where codec/table_fit.h put
+ * them, into n->map and n->tables; `to` has room for mlr_neural_table_bytes(). Other
+ * strategies with tables fill in what is read of the head: form, classes, edges, lag,
+ * tables, tokens.
+ */
+bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, void *to);
+size_t mlr_neural_table_bytes(const mlr_neural_head *h);
 
 /* Sets all of `m` that does not come from tables and factors. */
 void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head *h);
