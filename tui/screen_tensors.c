@@ -67,8 +67,7 @@ static mlr_ui_row *row_at(mlr_app *app, const tensors *t)
 static bool waits(mlr_app *app, const tensors *t)
 {
     enum { STEADY_MS = 250 };
-    return mlr_app_busy(app) &&
-           app->now_ms - t->made_ms < STEADY_MS;
+    return mlr_app_busy(app) && app->now_ms - t->made_ms < STEADY_MS;
 }
 
 /* Remakes the view and keeps the cursor on its row, wherever that goes. */
