@@ -10,6 +10,7 @@
 
 enum {
     LEAST_SIDE = 32,
+    PATIENT = 12,            /* level from which time matters less */
     SECOND_TURN = 1 << 21,   /* elements up to which least squares goes round again */
     TURNS = 2,               /* of least squares before the last one */
     MOST_ELEMENTS = 1 << 26, /* kept as floats while the search runs */
@@ -682,8 +683,8 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
         return status;
     }
     /* factors that leave little but rounding are worth a second turn */
-    unsigned turns =
-        s->noise_share < 0.6 && s->m.rows * s->m.columns <= SECOND_TURN ? 2 : 1;
+    bool again = s->m.rows * s->m.columns <= SECOND_TURN || s->e->level >= PATIENT;
+    unsigned turns = s->noise_share < 0.6 && again ? 2 : 1;
     for (unsigned turn = 0; turn < turns && status == MLR_OK; turn++) {
         solve_rows(s, rank);
         solve_columns(s, rank);

@@ -47,7 +47,7 @@ static unsigned varint_bytes(uint64_t v)
     return n;
 }
 
-static uint64_t chunk_bytes(uint64_t content)
+uint64_t mlr_forecast_chunk(uint64_t content)
 {
     return 1 + varint_bytes(content) + content + MLR_CHUNK_CHECK;
 }
@@ -67,9 +67,10 @@ static mlr_status framed(const mlr_predictor *p, const mlr_plan_record *plan,
                      plan->ref_count, (uint32_t)p->plan->matching->old_model->member_count);
     uint64_t content =
         head.size - 1 + varint_bytes(r->model_bytes) + (uint64_t)r->model_bytes;
-    *out = chunk_bytes(content + (blocks == 1 ? payload : 0));
+    *out = mlr_forecast_chunk(content + (blocks == 1 ? payload : 0));
     if (blocks > 1) {
-        *out += blocks * (chunk_bytes(payload / blocks) - payload / blocks) + payload;
+        *out +=
+            blocks * (mlr_forecast_chunk(payload / blocks) - payload / blocks) + payload;
     }
     bool failed = head.failed;
     mlr_buf_release(&head);

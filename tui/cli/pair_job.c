@@ -1,7 +1,8 @@
 #include "tui/cli/pair_job.h"
 
-mlr_status mlr_pair_open(mlr_pair_job *p, mlr_cli *cli, const char *old_path,
-                         const char *new_path, const mlr_open_options *open, mlr_err *err)
+mlr_status mlr_pair_job_begin(mlr_pair_job *p, mlr_cli *cli, const char *old_path,
+                              const char *new_path, const mlr_open_options *open,
+                              mlr_err *err)
 {
     *p = (mlr_pair_job){0};
     mlr_pool_init(&p->pool, cli->alloc);
@@ -17,7 +18,7 @@ mlr_status mlr_pair_open(mlr_pair_job *p, mlr_cli *cli, const char *old_path,
     return err->status;
 }
 
-void mlr_pair_close(mlr_pair_job *p, mlr_cli *cli, mlr_err *err)
+void mlr_pair_job_end(mlr_pair_job *p, mlr_cli *cli, mlr_err *err)
 {
     mlr_cli_keep_error(cli, err);
     mlr_pool_release(&p->pool);

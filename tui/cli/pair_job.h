@@ -13,11 +13,12 @@ typedef struct mlr_pair_job {
     mlr_pool pool;
 } mlr_pair_job;
 
-/* Closed by mlr_pair_close() either way. */
-mlr_status mlr_pair_open(mlr_pair_job *p, mlr_cli *cli, const char *old_path,
-                         const char *new_path, const mlr_open_options *open, mlr_err *err);
+/* Closed by mlr_pair_job_end() either way. */
+mlr_status mlr_pair_job_begin(mlr_pair_job *p, mlr_cli *cli, const char *old_path,
+                              const char *new_path, const mlr_open_options *open,
+                              mlr_err *err);
 
 /* Errors that name strings of the models are kept in `cli` first. */
-void mlr_pair_close(mlr_pair_job *p, mlr_cli *cli, mlr_err *err);
+void mlr_pair_job_end(mlr_pair_job *p, mlr_cli *cli, mlr_err *err);
 
 #endif
