@@ -94,12 +94,22 @@ static void drop_opening(mlr_app *app)
     }
 }
 
+static void halt_screens(mlr_app *app)
+{
+    for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+        if (app->state[i] != NULL && screens[i]->halt != NULL) {
+            screens[i]->halt(app, app->state[i]);
+        }
+    }
+}
+
 void mlr_app_release(mlr_app *app)
 {
     mlr_job_cancel(&app->job);
     (void)mlr_job_join(&app->job);
     mlr_job_drop_notes(&app->job);
     drop_opening(app);
+    halt_screens(app);
     mlr_survey_release(app->survey);
     for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
         if (app->state[i] != NULL) {
@@ -200,6 +210,7 @@ void mlr_app_analyse(mlr_app *app)
     if (s->new_model == NULL || mlr_job_state_of(&app->job) != MLR_JOB_IDLE) {
         return;
     }
+    halt_screens(app);
     mlr_survey_release(app->survey);
     app->survey = mlr_survey_make(s->old_model, s->new_model, app->alloc);
     app->job.started_ms = app->now_ms;
@@ -259,9 +270,11 @@ static void finish_opening(mlr_app *app, const mlr_err *err)
             (void)mlr_app_show(app, MLR_SCREEN_OPEN);
         }
     } else {
+        halt_screens(app);
         mlr_survey_release(app->survey); /* it reads the models that close now */
         app->survey = NULL;
         mlr_session_adopt(&app->session, app->opening);
+        app->focus = 0;
         renew_screens(app);
         mlr_app_uncover(app);
         (void)mlr_app_show(app, MLR_SCREEN_TENSORS);
@@ -281,7 +294,23 @@ static void finish_analysis(mlr_app *app, const mlr_err *err)
     }
 }
 
-bool mlr_app_poll(mlr_app *app)
+static bool poll_screens(mlr_app *app)
+{
+    bool busy = false;
+    for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+        if (app->state[i] != NULL && screens[i]->poll != NULL) {
+            busy = screens[i]->poll(app, app->state[i]) || busy;
+        }
+    }
+    return busy;
+}
+
+bool mlr_app_busy(mlr_app *app)
+{
+    return mlr_job_state_of(&app->job) != MLR_JOB_IDLE || poll_screens(app);
+}
+
+static bool poll_job(mlr_app *app)
 {
     mlr_job_state state = mlr_job_state_of(&app->job);
     if (state == MLR_JOB_IDLE) {
@@ -299,6 +328,12 @@ bool mlr_app_poll(mlr_app *app)
         finish_analysis(app, &err);
     }
     return true;
+}
+
+bool mlr_app_poll(mlr_app *app)
+{
+    bool busy = poll_job(app);
+    return poll_screens(app) || busy;
 }
 
 /* --- actions ----------------------------------------------------------------------------
@@ -360,13 +395,13 @@ static void next_level(mlr_app *app)
     mlr_app_say(app, MLR_ROLE_MESSAGE, "%s glyphs", names[app->level]);
 }
 
-static void show_tensors(mlr_app *app)
+static void show_of_pair(mlr_app *app, mlr_screen_id id)
 {
     if (app->session.new_model == NULL) {
         mlr_app_say(app, MLR_ROLE_WARNING, "no models are open: choose two files first");
         return;
     }
-    (void)mlr_app_show(app, MLR_SCREEN_TENSORS);
+    (void)mlr_app_show(app, id);
 }
 
 static void cancel_job(mlr_app *app)
@@ -389,7 +424,16 @@ static void act_everywhere(mlr_app *app, mlr_action action)
         (void)mlr_app_show(app, MLR_SCREEN_OPEN);
         break;
     case MLR_DO_TAB_1:
-        show_tensors(app);
+        show_of_pair(app, MLR_SCREEN_TENSORS);
+        break;
+    case MLR_DO_TAB_2:
+        show_of_pair(app, MLR_SCREEN_TENSORS);
+        break;
+    case MLR_DO_TAB_3:
+        show_of_pair(app, MLR_SCREEN_DETAIL);
+        break;
+    case MLR_DO_TAB_7:
+        (void)0;
         break;
     case MLR_DO_CANCEL:
         cancel_job(app);

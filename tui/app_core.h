@@ -59,6 +59,7 @@ struct mlr_app {
     mlr_job job;
     mlr_opened_pair *opening; /* what the job works on, */
     mlr_survey *survey;       /* or what it found out about the open pair; NULL: nothing */
+    size_t focus;             /* row of the session that details are about */
     char message[256];        /* shown until the next key; "": none */
     mlr_role message_role;
     char unsaved[64]; /* "1 rule": what quitting would lose; "": nothing */
@@ -76,8 +77,11 @@ void mlr_app_key(mlr_app *app, mlr_key key);
 void mlr_app_mouse(mlr_app *app, int row, int col, int button);
 void mlr_app_act(mlr_app *app, mlr_action action);
 
-/* Takes what the job brought. Whether something on the screen may have changed. */
+/* Takes what jobs brought. Whether something on the screen may have changed. */
 bool mlr_app_poll(mlr_app *app);
+
+/* Whether any work goes on. */
+bool mlr_app_busy(mlr_app *app);
 
 /* Draws everything; `g` is resized to the app's size. */
 void mlr_app_draw(mlr_app *app, mlr_grid *g);

@@ -44,7 +44,10 @@ enum {
     MLR_IN_LIST = 2, /* wherever a cursor moves over rows */
     MLR_IN_OPEN = 4,
     MLR_IN_TENSORS = 8,
-    MLR_IN_THEMES = 16
+    MLR_IN_THEMES = 16,
+    MLR_IN_DETAIL = 256,
+    MLR_IN_TREE = 512,
+    MLR_IN_APPLY = 1024
 };
 
 typedef enum mlr_action {
