@@ -427,7 +427,7 @@ static void act_everywhere(mlr_app *app, mlr_action action)
         show_of_pair(app, MLR_SCREEN_TENSORS);
         break;
     case MLR_DO_TAB_2:
-        show_of_pair(app, MLR_SCREEN_TENSORS);
+        show_of_pair(app, MLR_SCREEN_TREE);
         break;
     case MLR_DO_TAB_3:
         show_of_pair(app, MLR_SCREEN_DETAIL);
