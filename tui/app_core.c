@@ -433,7 +433,7 @@ static void act_everywhere(mlr_app *app, mlr_action action)
         show_of_pair(app, MLR_SCREEN_DETAIL);
         break;
     case MLR_DO_TAB_7:
-        (void)0;
+        (void)mlr_app_show(app, MLR_SCREEN_APPLY);
         break;
     case MLR_DO_CANCEL:
         cancel_job(app);

@@ -529,7 +529,7 @@ void mlr_detail_draw_forecasts(const mlr_detail_view *d, mlr_pane v, bool focuse
     char title[48];
     mlr_pane in = mlr_frame(v, focus_title(focused, "Forecast", title, sizeof title),
                             s->runs == MLR_STUDY_FORECAST ? "trying…"
-                            : v.cols > 60                 ? "sampled; x exact"
+                            : v.cols > 60                 ? "sampled; X exact"
                                                           : NULL);
     forecast_columns c = columns_at(in.cols);
     if (s->forecasts == 0) {

@@ -188,7 +188,7 @@ void mlr_detail_draw_cell(const mlr_detail_view *d, mlr_pane v)
         }
     }
     mlr_put(v, at + 1, 1, MLR_ROLE_DIM,
-            s.sum.elements == 1 ? "Enter or b shows its bytes" : "Enter zooms in, - out");
+            s.sum.elements == 1 ? "Enter or B shows its bytes" : "Enter zooms in, - out");
     draw_scale(v, v.rows - 1);
 }
 
