@@ -129,6 +129,10 @@ static void on_event(mlr_app *app, mlr_term *t, const mlr_event *e)
         app->wishes.redraw = false;
         mlr_term_forget(t);
     }
+    if (app->wishes.copy != NULL) {
+        mlr_term_copy(t, app->wishes.copy);
+        app->wishes.copy = NULL;
+    }
     if (app->wishes.suspend) {
         app->wishes.suspend = false;
         mlr_term_suspend(t);

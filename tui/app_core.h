@@ -5,6 +5,8 @@
 #ifndef MLR_TUI_APP_CORE_H
 #define MLR_TUI_APP_CORE_H
 
+#include "tui/desk.h"
+#include "tui/exporter.h"
 #include "tui/grid.h"
 #include "tui/job.h"
 #include "tui/keys.h"
@@ -39,6 +41,7 @@ typedef struct mlr_menu {
 /* What the app wants of whoever runs it, after an event. */
 typedef struct mlr_wishes {
     bool quit, suspend, redraw;
+    const char *copy; /* into the terminal's clipboard; NULL: nothing */
 } mlr_wishes;
 
 struct mlr_app {
@@ -61,7 +64,9 @@ struct mlr_app {
     mlr_job job;
     mlr_opened_pair *opening; /* what the job works on, */
     mlr_survey *survey;       /* or what it found out about the open pair; NULL: nothing */
-    size_t focus;             /* row of the session that details are about */
+    mlr_desk desk;            /* choices and forecasts of the open pair */
+    mlr_exporter exporter;    /* the export that runs, or ran last */
+    size_t focus;             /* row that actions concern where none is marked */
     char message[256];        /* shown until the next key; "": none */
     mlr_role message_role;
     char unsaved[64]; /* "1 rule": what quitting would lose; "": nothing */
@@ -82,7 +87,7 @@ void mlr_app_act(mlr_app *app, mlr_action action);
 /* Takes what jobs brought. Whether something on the screen may have changed. */
 bool mlr_app_poll(mlr_app *app);
 
-/* Whether any work goes on. */
+/* Whether any job runs or has news. */
 bool mlr_app_busy(mlr_app *app);
 
 /* Draws everything; `g` is resized to the app's size. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "apply/host/heap.h"
@@ -15,9 +16,32 @@
 
 static volatile sig_atomic_t caught; /* the signal that asks this run to stop */
 
+static mlr_cli *volatile running; /* what there is to clean up after */
+
+/*
+ * Slow decoders work for a while without looking up. So the run gets a moment to stop by
+ * itself; then its temporary files are removed right here and the process ends.
+ */
 static void on_signal(int number)
 {
+    struct itimerval grace = {.it_value.tv_usec = MLR_CLI_GRACE_MS * 1000};
     caught = number;
+    (void)setitimer(ITIMER_REAL, &grace, NULL);
+}
+
+static void on_grace_over(int number)
+{
+    mlr_cli *cli = running;
+    (void)number;
+    if (cli != NULL && cli->abandon != NULL) {
+        cli->abandon(cli->abandon_ctx);
+        (void)signal(caught, SIG_DFL);
+        sigset_t set;
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, caught);
+        (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+        (void)raise(caught);
+    }
 }
 
 static bool keep_going(void *ctx, uint64_t done, uint64_t total)
@@ -38,6 +62,8 @@ static void install_signals(void)
     for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++) {
         (void)sigaction(stop[i], &action, NULL);
     }
+    action.sa_handler = on_grace_over;
+    (void)sigaction(SIGALRM, &action, NULL);
     (void)sigaction(SIGPIPE, &ignore, NULL); /* shows as EPIPE, after cleaning up */
 }
 
@@ -129,6 +155,7 @@ int main(int argc, char **argv)
         .open_ui = open_ui,
 #endif
     };
+    running = &cli;
     int code = mlr_cli_run(&cli, argc, (const char *const *)argv);
     if (code == 128 + SIGPIPE) {
         return end_by_signal(SIGPIPE);

@@ -67,7 +67,7 @@ static mlr_ui_row *row_at(mlr_app *app, const tensors *t)
 static bool waits(mlr_app *app, const tensors *t)
 {
     enum { STEADY_MS = 250 };
-    return mlr_job_state_of(&app->job) == MLR_JOB_RUNNING &&
+    return mlr_app_busy(app) &&
            app->now_ms - t->made_ms < STEADY_MS;
 }
 
@@ -104,6 +104,9 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
     tensors *t = state;
     refresh(app, t);
     mlr_table_arrange(&t->table, t->view.count, rows - 1 - mlr_tensor_totals_lines(rows));
+    const mlr_ui_row *r = row_at(app, t);
+    app->focus = r == NULL ? MLR_NO_ROW : (size_t)(r - app->session.rows.row);
+    (void)mlr_desk_total(app); /* drawing must not change anything */
 }
 
 static void draw(const mlr_app *app, const void *state, mlr_pane body)
@@ -462,6 +465,12 @@ static bool act(mlr_app *app, void *state, mlr_action action)
     case MLR_DO_UNMARK:
         unmark(app);
         return true;
+    case MLR_DO_REPEAT:
+        (void)mlr_table_act(&t->table, MLR_DO_DOWN);
+        if (row_at(app, t) != NULL) {
+            app->focus = (size_t)(row_at(app, t) - app->session.rows.row);
+        }
+        return mlr_desk_act(app, action);
     case MLR_DO_BACK: /* Esc takes back the last narrowing first */
         t->anchor = NO_ANCHOR;
         if (t->search[0] != '\0') {
@@ -511,7 +520,7 @@ static void status(const mlr_app *app, const void *state, char *to, size_t room)
 
 const mlr_screen mlr_screen_tensors = {
     .title = "Tensors",
-    .where = MLR_IN_LIST | MLR_IN_TENSORS,
+    .where = MLR_IN_LIST | MLR_IN_TENSORS | MLR_IN_PAIR,
     .tab = '1',
     .open = open_tensors,
     .arrange = arrange,

@@ -11,12 +11,15 @@
 #include "apply/version.h"
 #include "tui/cli/cmd_doc.h"
 
-extern const mlr_cmd mlr_cmd_diff, mlr_cmd_patch, mlr_cmd_verify, mlr_cmd_info,
-    mlr_cmd_make_demo, mlr_cmd_help;
+#define MLR_COMMAND(name) extern const mlr_cmd mlr_cmd_##name;
+#include "tui/cli/commands.def"
+#undef MLR_COMMAND
 
-const mlr_cmd *const mlr_cmds[] = {&mlr_cmd_diff, &mlr_cmd_patch,     &mlr_cmd_verify,
-                                   &mlr_cmd_info, &mlr_cmd_make_demo, &mlr_cmd_help,
-                                   NULL};
+const mlr_cmd *const mlr_cmds[] = {
+#define MLR_COMMAND(name) &mlr_cmd_##name,
+#include "tui/cli/commands.def"
+#undef MLR_COMMAND
+    NULL};
 
 typedef struct common_values {
     bool help;
