@@ -212,8 +212,9 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
     if (rest > 0) {
         memcpy(b->out + b->out_bytes - rest, b->payload + body, rest);
     }
-    mlr_cursor c = {.base = b->payload, .size = body, .err = err};
-    return dispatch(&j, &c);
+    mlr_err inner = {0}; /* whatever is wrong with a payload is its format */
+    mlr_cursor c = {.base = b->payload, .size = body, .err = &inner};
+    return dispatch(&j, &c) == MLR_OK ? MLR_OK : bad(err, inner.rule);
 }
 
 const mlr_decoder mlr_decoder_neural_quant = {.id = MLR_STRATEGY_neural_quant,

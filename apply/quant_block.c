@@ -364,8 +364,9 @@ static void pack_six(const uint8_t *scale, const uint8_t *min, uint8_t *out)
 static void unpack_q3(const uint8_t *in, uint8_t *scale)
 {
     for (size_t i = 0; i < 16; i++) {
-        unsigned low = i < 8 ? in[i] & 15U : in[i - 8] >> 4;
-        scale[i] = (uint8_t)(low | (in[8 + (i & 3)] >> (i >> 2) * 2 & 3) << 4);
+        unsigned low = i < 8 ? in[i] & 15U : (unsigned)(in[i - 8] >> 4);
+        unsigned high = (unsigned)(in[8 + (i & 3)] >> (i >> 2) * 2) & 3;
+        scale[i] = (uint8_t)(low | high << 4);
     }
 }
 
