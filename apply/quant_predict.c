@@ -8,6 +8,7 @@ enum {
     ONE = 1 << MLR_QUANT_POINT,
     HALF = ONE / 2,
     RATIO_MOST = 1 << 22,
+    SMALL = 16, /* codes of types that are mapped through a table */
     SUPER_CLASSES = 16,
     SUB_MAGNITUDES = 3
 };
@@ -60,6 +61,10 @@ bool mlr_scale_ratio(mlr_scale a, mlr_scale b, int32_t *out)
 {
     uint64_t over = magnitude(a.mantissa);
     uint64_t under = magnitude(b.mantissa);
+    if (over == 0 || (a.mantissa == b.mantissa && a.exponent == b.exponent)) {
+        *out = over == 0 ? 0 : ONE; /* what the division comes to */
+        return under != 0;
+    }
     if (under == 0) {
         return false;
     }
@@ -138,20 +143,56 @@ static inline void settle(int32_t x, const uint8_t *map, uint8_t *expected,
                          (flip ? MLR_QUANT_FLIP : 0));
 }
 
-void mlr_requant_run(const mlr_requant *r, const uint8_t *old, size_t n, uint8_t *expected,
-                     uint8_t *context)
+/* The largest value of a group is beside an end of the range whatever its scale. */
+static void keep_anchors(const mlr_requant *r, const uint8_t *old, size_t n,
+                         uint8_t *expected, uint8_t *context)
 {
-    int32_t start = r->shift - r->zero * r->ratio + r->zero * ONE;
-    int32_t top = r->top * ONE;
-    for (size_t i = 0; i < n; i++) {
-        settle(clamp(start + old[i] * r->ratio, 0, top), r->map, &expected[i], &context[i]);
+    if (r->anchor == MLR_ANCHOR_NONE) {
+        return;
     }
-    for (size_t i = 0; i < n && r->anchor != MLR_ANCHOR_NONE; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (old[i] == 1 || old[i] == r->top) {
             expected[i] = old[i];
             context[i] = r->map[MLR_QUANT_NEAR];
         }
     }
+}
+
+/* Few codes: each one's fate is worked out once. */
+static void run_by_code(const mlr_requant *r, int32_t start, const uint8_t *restrict old,
+                        size_t n, uint8_t *restrict expected, uint8_t *restrict context)
+{
+    uint8_t q[SMALL];
+    uint8_t ctx[SMALL];
+    int32_t top = r->top * ONE;
+    for (int32_t i = 0; i <= r->top; i++) {
+        settle(clamp(start + i * r->ratio, 0, top), r->map, &q[i], &ctx[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        expected[i] = q[old[i] & (SMALL - 1)];
+        context[i] = ctx[old[i] & (SMALL - 1)];
+    }
+}
+
+void mlr_requant_run(const mlr_requant *r, const uint8_t *restrict old, size_t n,
+                     uint8_t *restrict expected, uint8_t *restrict context)
+{
+    int32_t start = r->shift - r->zero * r->ratio + r->zero * ONE;
+    int32_t top = r->top * ONE;
+    if (r->ratio == ONE && r->shift == 0) { /* what the sums below come to */
+        memcpy(expected, old, n);
+        memset(context, r->map[0], n);
+        keep_anchors(r, old, n, expected, context);
+        return;
+    }
+    if (r->top < SMALL && n > r->top) {
+        run_by_code(r, start, old, n, expected, context);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        settle(clamp(start + old[i] * r->ratio, 0, top), r->map, &expected[i], &context[i]);
+    }
+    keep_anchors(r, old, n, expected, context);
 }
 
 /* Where a value stands among unevenly spaced ones, which the positions run through. */
@@ -330,7 +371,7 @@ static void predict_plain(const mlr_quant_chunk *c)
         size_t run = n - at < left ? n - at : (size_t)left;
         r.ratio = k->ratio[channel];
         tell_detail(c, at, run, (uint8_t)channel);
-        mlr_requant_run(&r, c->old->code + at, run, c->expected + at, c->context + at);
+        c->requant(&r, c->old->code + at, run, c->expected + at, c->context + at);
         at += run;
         channel = channel + 1 < k->count ? channel + 1 : 0;
         left = k->inner;
@@ -350,8 +391,7 @@ static void predict_codes(const mlr_quant_chunk *c)
             if (s->value != NULL) {
                 uneven_run(s, &r, c->old->code + at, n, c->expected + at, c->context + at);
             } else {
-                mlr_requant_run(&r, c->old->code + at, n, c->expected + at,
-                                c->context + at);
+                c->requant(&r, c->old->code + at, n, c->expected + at, c->context + at);
             }
         }
     }
