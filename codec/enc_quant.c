@@ -6,7 +6,7 @@
 #include "codec/rans_write.h"
 #include "codec/strategy.h"
 
-enum { TABLES_WIDE = 32, TABLES_NARROW = 6, QUICK_BYTES = 2 << 20, COUNT_BYTES = 8 << 20 };
+enum { TABLES_WIDE = 32, TABLES_NARROW = 6, QUICK_BYTES = 1 << 20, COUNT_BYTES = 2 << 20 };
 enum { MAX_LEVEL = 20, MIX_BLOCKS = 1 << 17, MIX_PLAIN = 1 << 20 };
 
 static mlr_status no_memory(mlr_err *err)
