@@ -99,7 +99,7 @@ uint32_t mlr_table_weight(unsigned q, unsigned fine);
 /* Contexts of the table coding, the same for writer and reader. */
 typedef struct mlr_table_model {
     uint32_t map_same[3], map_new[2], absent[3][3], zero[4], sign[4];
-    uint32_t size[4][65 + 130], last[65 + 130], factor[65 + 260];
+    uint32_t size[4][65 + 130], last[65 + 130];
 } mlr_table_model;
 void mlr_table_model_reset(mlr_table_model *t);
 unsigned mlr_table_guess(const uint8_t *q, const uint8_t *before, unsigned t);

@@ -9,7 +9,7 @@
 #include "apply/apply.h"
 #include "codec/make.h"
 #include "formats/open.h"
-#include "tui/cli/cli.h"
+#include "tui/cli/progress.h"
 
 typedef struct mlr_diff_wish {
     const char *old_path, *new_path;
@@ -24,9 +24,11 @@ typedef struct mlr_diff_wish {
     bool embed_dict;
     uint64_t encode_memory; /* 0: the default */
     mlr_index_mode index;
-    const mlr_tick *tick; /* counts bytes; NULL: cli's */
+    const mlr_tick *tick;   /* counts bytes; NULL: cli's */
+    mlr_progress *progress; /* told the phase and the tensor; NULL: nobody */
     void (*made)(void *ctx, const mlr_made_record *r);
     void *made_ctx;
+    const struct mlr_diff_hooks *hooks; /* NULL: none */
 } mlr_diff_wish;
 
 typedef struct mlr_diff_result {
@@ -36,6 +38,15 @@ typedef struct mlr_diff_result {
     size_t tensors, changed, added, removed, same, renamed;
     double seconds;
 } mlr_diff_result;
+
+/* Whoever may refuse: a failure ends the run, and nothing is published. */
+typedef struct mlr_diff_hooks {
+    void *ctx;
+    /* The models are open and matched. *enough ends the run well without a patch. */
+    mlr_status (*matched)(void *ctx, const mlr_matching *m, bool *enough, mlr_err *err);
+    /* The patch is made and proven, but not published. */
+    mlr_status (*made)(void *ctx, const mlr_diff_result *r, mlr_err *err);
+} mlr_diff_hooks;
 
 /* Errors may name strings of models that are closed by then: they are kept in `cli`. */
 mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
