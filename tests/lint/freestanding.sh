@@ -11,6 +11,9 @@ for f in "$@"; do
     o=$out/$(printf '%s' "${f%.c}" | tr / _).o
     $cc -std=c11 -Os -ffreestanding -ffunction-sections -fstack-usage -I. -c "$f" -o "$o" || exit 1
 done
+floating=$($nm -u "$out"/*.o | awk 'NF == 2 { print $2 }' | sort -u |
+    grep -xE '__aeabi_(c?[fd](add|sub|rsub|mul|div|cmp).*|[fdh]2.*|u?[il]2[fd])')
+[ -z "$floating" ] || { echo "apply/ uses floating point:" $floating; exit 1; }
 own=$($nm -g --defined-only "$out"/*.o | awk 'NF == 3 { print $3 }')
 foreign=$($nm -u "$out"/*.o | awk 'NF == 2 { print $2 }' | sort -u |
     grep -vxE 'mem(cpy|move|set|cmp)|__aeabi_[a-z0-9]+' | grep -vxF "$own")
