@@ -130,7 +130,7 @@ $(tests): $(B)/%: $(B)/%.o $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/lib
 $(benches): $(B)/%: $(B)/%.o $(B)/libmallorn.a
 $(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-test.a $(B)/libmallorn-ui.a $(B)/libmallorn.a
 
-.PHONY: check check-unit check-cli check-seeds check-corpus check-free asan fuzz bench
+.PHONY: check check-unit check-cli check-seeds check-corpus check-free asan coverage coverage-table fuzz bench
 check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols lint-exports ## run every fast test
 check-unit: $(tests)
 	$(Q)for t in $^; do $$t >$$t.log 2>&1 && echo "  ok    $$t" || { cat $$t.log; exit 1; }; done
@@ -149,6 +149,11 @@ check-free: ## prove that apply/ builds for bare metal and calls only mem*()
 	$(Q)sh tests/lint/freestanding.sh "$(FREE_CC)" $(B)/free $(free_src)
 asan: ## run the tests under the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) MODE=asan check-unit check-cli check-seeds
+coverage: ## line coverage of the applier and of the library, by the fast tests under clang
+	$(Q)rm -rf build/coverage/prof && LLVM_PROFILE_FILE=$(CURDIR)/build/coverage/prof/%m.profraw $(MAKE) MODE=coverage check-unit check-cli check-seeds
+	$(Q)$(MAKE) MODE=coverage coverage-table
+coverage-table:
+	$(Q)sh tests/support/coverage.sh $(B) $(tests) $(replays)
 fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
 	$(Q)$(MAKE) MODE=fuzz build/fuzz/fuzz_$(or $(T),$(error say T=one of: $(fuzzers)))
 	$(Q)mkdir -p build/fuzz/found/$(T)
