@@ -246,7 +246,9 @@ static uint64_t mix_limit(const mlr_record *r, const mlr_choice *choice)
         return SLOW_LEVEL_BYTES;
     }
     bool plain = r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
-    return plain ? SMALL_BYTES : SLOW_BYTES;
+    bool blocks = r->dtype->cls == MLR_CLASS_BLOCK &&
+                  mlr_encoder_get(MLR_STRATEGY_neural_quant)->suits(r);
+    return plain || blocks ? SMALL_BYTES : SLOW_BYTES;
 }
 
 mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
