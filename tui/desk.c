@@ -61,7 +61,7 @@ bool mlr_desk_in_scope(const mlr_app *app, size_t row)
     if (rows->marked > 0) {
         return rows->row[row].marked;
     }
-    return app->focus == row;
+    return app->tab == MLR_SCREEN_TUNE || app->focus == row;
 }
 
 size_t mlr_desk_scope_count(const mlr_app *app)
@@ -317,7 +317,8 @@ static void ask_for_sweep(mlr_desk *d)
         size_t k = s->at / d->travelling;
         mlr_pick pick = {.strategy = s->strategy[k % s->strategies],
                          .level = s->level[k / s->strategies]};
-        if (!ask(d, row, pick, MLR_EFFORT_GLANCE)) {
+        bool slow = pick.strategy == MLR_AUTO && pick.level != s->level[0];
+        if (!slow && !ask(d, row, pick, MLR_EFFORT_GLANCE)) {
             return;
         }
     }
@@ -787,7 +788,7 @@ static void ask_budget(mlr_app *app)
     mlr_list_ready(l);
 }
 
-static void ask_amount(mlr_app *app, int which)
+void mlr_desk_ask_budget(mlr_app *app, int which)
 {
     static const char *const labels[] = {
         "most bytes of the patch: ", "most memory to apply: ", "most seconds to decode: "};
@@ -843,7 +844,7 @@ bool mlr_desk_answer(mlr_app *app, const mlr_answer *a)
         return true;
     case ASK_BUDGET:
         if (yes && a->value >= 0) {
-            ask_amount(app, a->value);
+            mlr_desk_ask_budget(app, a->value);
         }
         return true;
     case ASK_BUDGET_SIZE:

@@ -91,7 +91,8 @@ void mlr_desk_progress(const mlr_desk *d, uint64_t *done, uint64_t *total);
 /* Whether a row's bytes have to travel, so that there is something to choose. */
 bool mlr_row_travels(const mlr_ui_row *r);
 
-/* Whether actions concern the row: it is marked or, where none is, has the focus. */
+/* Whether actions concern the row: it is marked or, where none is, has the focus; on the
+   Tune screen without marks every row. */
 bool mlr_desk_in_scope(const mlr_app *app, size_t row);
 size_t mlr_desk_scope_count(const mlr_app *app);
 
@@ -99,6 +100,9 @@ size_t mlr_desk_scope_count(const mlr_app *app);
 mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick);
+
+/* Asks for a budget: 0 size, 1 memory, 2 time to decode. */
+void mlr_desk_ask_budget(mlr_app *app, int which);
 
 /* One step: `pick` (level 0: auto) for all rows in scope. */
 void mlr_desk_choose(mlr_app *app, mlr_pick pick);
