@@ -192,8 +192,8 @@ static void add_options(mlr_tuner *t, const mlr_app *app, mlr_pick pick)
         mlr_tuner_group *to = &t->group[g];
         bool whole = sums[g].predicted == to->count;
         if ((whole || pick.level == 0) && to->options < MLR_TUNER_OPTIONS) {
-            to->option[to->options++] =
-                (mlr_tuner_option){pick, sums[g].bytes, sums[g].decode_s, sums[g].memory};
+            to->option[to->options++] = (mlr_tuner_option){
+                pick, sums[g].bytes, sums[g].error_bytes, sums[g].decode_s, sums[g].memory};
         }
     }
 }
@@ -252,6 +252,14 @@ static double price_for(const mlr_tuner *t, const mlr_budgets *b)
     return high;
 }
 
+/* A gain within the errors of both forecasts is none. */
+static bool certain(const mlr_tuner_group *g, size_t i)
+{
+    const mlr_tuner_option *now = &g->option[0];
+    const mlr_tuner_option *then = &g->option[i];
+    return now->bytes - then->bytes > now->error_bytes + then->error_bytes;
+}
+
 static double saving(const mlr_tuner_group *g)
 {
     return g->option[0].bytes - g->option[g->best].bytes;
@@ -301,6 +309,8 @@ bool mlr_tuner_solve(mlr_tuner *t, const mlr_app *app)
     for (size_t g = 0; g < t->groups; g++) {
         mlr_tuner_group *to = &t->group[g];
         to->best = best_at(to, price, b->memory);
+        bool must = price > 0 || (b->memory > 0 && to->option[0].memory > b->memory);
+        to->best = must || certain(to, to->best) ? to->best : 0;
         to->ticked = to->best != 0;
         look_beyond(to, b);
     }

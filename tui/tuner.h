@@ -12,7 +12,7 @@ enum { MLR_TUNER_GROUPS = 200, MLR_TUNER_OPTIONS = 48, MLR_TUNER_ROWS = 4096 };
 
 typedef struct mlr_tuner_option {
     mlr_pick pick; /* level 0: as decided now */
-    double bytes, decode_s;
+    double bytes, error_bytes, decode_s;
     uint64_t memory;
 } mlr_tuner_option;
 
