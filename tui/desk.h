@@ -23,9 +23,9 @@ enum {
 typedef struct mlr_desk_sums {
     size_t to_predict, predicted, picked; /* rows that travel; with a forecast; by hand */
     double bytes, error_bytes;            /* of those with a forecast */
-    double encode_s, decode_s;            /* on one thread */
-    uint64_t memory;                      /* of a serial applier, about */
-    size_t count_by[MLR_STRATEGY_LIMIT];  /* rows by strategy id */
+    double encode_s, decode_s; /* on one thread: as measured here; by the table of prices */
+    uint64_t memory;           /* of a serial applier, about */
+    size_t count_by[MLR_STRATEGY_LIMIT]; /* rows by strategy id */
     double bytes_by[MLR_STRATEGY_LIMIT];
     bool exact; /* every figure was encoded whole */
 } mlr_desk_sums;
@@ -74,7 +74,9 @@ void mlr_desk_begin(mlr_app *app);
 /* Drops forecasts, keeps choices: the matching is about to go. */
 void mlr_desk_forget(mlr_app *app);
 /* The matching is final: forecasts may start. */
-void mlr_desk_matched(mlr_app *app);
+void mlr_desk_matched(mlr_app *app, const mlr_matching *m);
+/* Writes what is known into every row. */
+void mlr_desk_show(mlr_app *app);
 /* Takes what forecasts brought and starts the next ones; whether any run. */
 bool mlr_desk_poll(mlr_app *app);
 /* Whether the action was one of the desk's. */

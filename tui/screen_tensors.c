@@ -375,6 +375,47 @@ static void unmark(mlr_app *app)
     }
 }
 
+static void enter(mlr_app *app, tensors *t)
+{
+    const mlr_ui_row *r = row_at(app, t);
+    if (r != NULL) {
+        app->focus = (size_t)(r - app->session.rows.row);
+        (void)mlr_app_show(app, MLR_SCREEN_DETAIL);
+    }
+}
+
+bool mlr_tensors_step(mlr_app *app, int step)
+{
+    tensors *t = app->state[MLR_SCREEN_TENSORS];
+    if (t == NULL) {
+        return false;
+    }
+    refresh(app, t);
+    size_t at = 0;
+    while (at < t->view.count && t->view.entry[at] != app->focus) {
+        at++;
+    }
+    at = at == t->view.count && step > 0 ? SIZE_MAX : at; /* not shown: from the start */
+    do {
+        at += step > 0 ? 1 : SIZE_MAX;
+    } while (at < t->view.count && mlr_entry_is_group(t->view.entry[at]));
+    if (at >= t->view.count) {
+        return false;
+    }
+    app->focus = t->view.entry[at];
+    mlr_table_go(&t->table, at);
+    return true;
+}
+
+void mlr_tensors_narrow(mlr_app *app, const char *filter)
+{
+    if (mlr_app_show(app, MLR_SCREEN_TENSORS) == MLR_OK) {
+        tensors *t = app->state[MLR_SCREEN_TENSORS];
+        snprintf(t->filter, sizeof t->filter, "%s", filter);
+        set_filter(app, t, filter, false);
+    }
+}
+
 static bool act(mlr_app *app, void *state, mlr_action action)
 {
     tensors *t = state;
@@ -382,6 +423,9 @@ static bool act(mlr_app *app, void *state, mlr_action action)
         return true;
     }
     switch (action) {
+    case MLR_DO_ENTER:
+        enter(app, t);
+        return true;
     case MLR_DO_SEARCH:
         t->search_from = t->table.cursor;
         mlr_app_ask(app, ASK_SEARCH, "/", "", &app->search_history);

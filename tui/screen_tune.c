@@ -541,18 +541,21 @@ static void draw_result(const tune *t, mlr_pane v, int row, size_t i, int name_c
     pick_text(g->from, from, sizeof from);
     pick_text(then->pick, to, sizeof to);
     int at = 6 + name_cols + 1;
-    mlr_putf(line, row, at, MLR_ROLE_TEXT, "%-7.7s → %-13.13s", from, to);
-    at += 24;
+    bool wide = v.cols >= WIDE_COLS;
+    mlr_putf(line, row, at, MLR_ROLE_TEXT,
+             wide ? "%-13.13s → %-13.13s" : "%-7.7s → %-13.13s", from, to);
+    at += wide ? 31 : 24;
     mlr_fmt_bytes(a, sizeof a, (uint64_t)now->bytes);
     mlr_fmt_bytes(b, sizeof b, (uint64_t)then->bytes);
     at = mlr_putf(line, row, at, MLR_ROLE_TEXT, "%5s → %5s ", a, b);
     at = mlr_putf(line, row, at, MLR_ROLE_OK, "%+.1f%%",
                   now->bytes > 0 ? (then->bytes / now->bytes - 1) * 100 : 0);
-    if (v.cols >= WIDE_COLS) {
+    if (wide) {
         double slower = now->decode_s > 0 ? (then->decode_s / now->decode_s - 1) * 100 : 0;
         mlr_putf(line, row, v.cols - 36, MLR_ROLE_TEXT, "%+.0f%% dec  %s RAM", slower,
                  mlr_fmt_bytes(a, sizeof a, then->memory));
-        mlr_putf(line, row, v.cols - 13, MLR_ROLE_DIM, "%zu tensors", g->count);
+        mlr_putf(line, row, v.cols - 13, MLR_ROLE_DIM, "%zu tensor%s", g->count,
+                 g->count == 1 ? "" : "s");
     }
     if (g->over) {
         mlr_put(line, row, v.cols - 16, MLR_ROLE_WARNING, " RAM over ! ");
@@ -586,7 +589,7 @@ static void draw_results(const mlr_app *app, const tune *t, mlr_pane v)
             !any      ? "no budgets: smallest of all"
             : n->fits ? "within the budgets"
                       : "over budget: the best there is !");
-    int name_cols = v.cols - (v.cols >= WIDE_COLS ? 96 : 62);
+    int name_cols = v.cols - (v.cols >= WIDE_COLS ? 103 : 62);
     size_t lines = v.rows > 1 ? (size_t)v.rows - 1 : 0;
     size_t top = t->result >= lines ? t->result - lines + 1 : 0;
     for (size_t i = 0; i < lines && top + i < n->order_count; i++) {

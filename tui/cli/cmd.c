@@ -149,6 +149,10 @@ static void end_json(run *r, const char *text)
     if (r->err.offset != MLR_NO_OFFSET) {
         mlr_json_u64(j, "offset", r->err.offset);
     }
+    if (r->err.limit != 0) {
+        mlr_json_u64(j, "found", r->err.found);
+        mlr_json_u64(j, "limit", r->err.limit);
+    }
     mlr_json_end(j);
     mlr_json_end(j);
 }
@@ -312,6 +316,9 @@ static mlr_status run_words(run *r, int argc, const char *const *argv)
         char text[80];
         (void)mlr_printable(text, sizeof text, word, strlen(word));
         return mlr_cli_fail(r->cli, &r->err, MLR_E_USAGE, "unknown option '%s'", text);
+    }
+    if (strcmp(word, "tui") == 0) {
+        return run_ui(r, argc - 2, argv + 2);
     }
     r->cmd = mlr_cmd_named(word);
     if (r->cmd != NULL) {

@@ -146,23 +146,21 @@ static mlr_status match(diff *d)
     return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err);
 }
 
-/* Blocks that leave a sixth of the memory for each buffer that holds one. */
-static void choose_device(diff *d)
+mlr_device mlr_diff_device(const mlr_device *device, uint64_t most)
 {
-    d->device = d->wish->device != NULL ? *d->wish->device : *mlr_device_at(0);
-    uint64_t most = d->wish->max_memory;
+    mlr_device d = device != NULL ? *device : *mlr_device_at(0);
     if (most >= MLR_PROCESS_LIMIT) {
         most -= MLR_RUNTIME_BYTES;
     }
-    if (most == 0 || (d->device.memory_bytes > 0 && d->device.memory_bytes <= most)) {
-        return;
+    if (most == 0 || (d.memory_bytes > 0 && d.memory_bytes <= most)) {
+        return d;
     }
-    d->device.memory_bytes = most > LEAST_MEMORY ? most : LEAST_MEMORY;
-    while (d->device.block_bytes > LEAST_BLOCK &&
-           (uint64_t)d->device.block_bytes * 6 > most) {
-        d->device.block_bytes /= 2;
+    d.memory_bytes = most > LEAST_MEMORY ? most : LEAST_MEMORY;
+    while (d.block_bytes > LEAST_BLOCK && (uint64_t)d.block_bytes * 6 > most) {
+        d.block_bytes /= 2;
     }
-    d->device.no_zstd = d->device.no_zstd || most < (320 << 10);
+    d.no_zstd = d.no_zstd || most < (320 << 10);
+    return d;
 }
 
 static void phase(const diff *d, const char *name)
@@ -253,8 +251,20 @@ static mlr_status still_the_same(diff *d)
                : d->err->status;
 }
 
-/* A tiny model may be smaller with all of it in the structure, where one coder learns from
-   the whole; trying costs more time than the lowest levels may take. */
+/* Bytes in records whose values no strategy but the general one knows. */
+static uint64_t plain_bytes(const mlr_plan *p)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < p->record_count; i++) {
+        unsigned cls = p->records[i].dtype->cls;
+        bool known = cls == MLR_CLASS_FLOAT || cls == MLR_CLASS_BLOCK;
+        n += known && p->records[i].old_bytes > 0 ? 0 : p->records[i].bytes.len;
+    }
+    return n;
+}
+
+/* A tiny model of integers may be smaller with all of it in the structure, where one coder
+   learns from the whole; trying costs more time than the lowest levels may take. */
 static bool may_be_all_structure(const diff *d)
 {
     enum { QUICKLY = 1 << 20, PATIENTLY = 4 << 20, PATIENT_LEVEL = 10 };
@@ -263,7 +273,7 @@ static bool may_be_all_structure(const diff *d)
                     : c->strategy == MLR_NEURAL ? QUICKLY
                                                 : 0;
     return c->strategy < 0 && d->wish->plan.choose == NULL && d->plan.new_bytes <= most &&
-           d->plan.record_count > 0;
+           plain_bytes(&d->plan) > d->plan.new_bytes / 2;
 }
 
 static mlr_status size_of(diff *d, const mlr_plan *plan, uint64_t *bytes)
@@ -347,7 +357,7 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
               .inflater = mlr_inflate_zstd(),
               .err = err};
     mlr_pool_init(&d.pool, cli->alloc);
-    choose_device(&d);
+    d.device = mlr_diff_device(wish->device, wish->max_memory);
     phase(&d, "match");
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;
