@@ -360,7 +360,9 @@ static void draw_plot(const mlr_app *app, const tune *t, mlr_pane frame)
     put_axes(t, &p, frame);
     put_budgets(app, t, &p);
     put_points(t, &p);
-    put_mark(t, &p, &t->then, MLR_G_BALL, "what-if");
+    if (t->then.bytes != now->bytes || t->then.decode_s != now->decode_s) {
+        put_mark(t, &p, &t->then, MLR_G_BALL, "what-if");
+    }
     put_mark(t, &p, now, MLR_G_MARK, "now");
     if (t->tuner.group != NULL && t->tuner.order_count > 0) {
         mlr_desk_sums best = {.bytes = t->tuner.best.bytes,
