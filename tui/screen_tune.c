@@ -361,7 +361,9 @@ static void draw_plot(const mlr_app *app, const tune *t, mlr_pane frame)
     put_budgets(app, t, &p);
     put_points(t, &p);
     if (t->then.bytes != now->bytes || t->then.decode_s != now->decode_s) {
-        put_mark(t, &p, &t->then, MLR_G_BALL, "what-if");
+        bool tuned = t->tuner.order_count > 0 && row_of(&p, y_of(t->then.bytes)) ==
+                                                     row_of(&p, y_of(t->tuner.best.bytes));
+        put_mark(t, &p, &t->then, MLR_G_BALL, tuned ? "" : "what-if");
     }
     put_mark(t, &p, now, MLR_G_MARK, "now");
     if (t->tuner.group != NULL && t->tuner.order_count > 0) {
