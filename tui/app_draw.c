@@ -80,17 +80,40 @@ static void draw_title(const mlr_app *app, mlr_pane v)
     mlr_put(v, 0, at, MLR_ROLE_TITLE_PATH, text);
 }
 
+/* Columns of a tab with the blank after it; where all do not fit, those that are not active
+   keep their key alone. */
+static int tab_cols(const mlr_app *app, mlr_screen_id id)
+{
+    enum { HELP = 8 };
+    const mlr_screen *s = mlr_screen_get(id);
+    int all = 1;
+    for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+        const mlr_screen *each = mlr_screen_get((mlr_screen_id)i);
+        all += each->tab == 0 ? 0 : mlr_text_width(each->title, strlen(each->title)) + 5;
+    }
+    int title = mlr_text_width(s->title, strlen(s->title));
+    bool whole =
+        all + HELP <= app->cols + 1 || (app->tab == id && app->over == MLR_SCREEN_NONE);
+    return s->tab == 0 ? 0 : whole ? title + 5 : 4;
+}
+
 static void draw_tabs(const mlr_app *app, mlr_pane v)
 {
     int at = 1;
     for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
         const mlr_screen *s = mlr_screen_get((mlr_screen_id)i);
+        int cols = tab_cols(app, (mlr_screen_id)i);
         if (s->tab == 0) {
             continue;
         }
         bool active = app->tab == (mlr_screen_id)i && app->over == MLR_SCREEN_NONE;
         mlr_role role = active ? MLR_ROLE_TAB_ACTIVE : MLR_ROLE_TAB;
-        at = mlr_putf(v, 1, at, role, active ? "[%c %s]" : " %c %s ", s->tab, s->title) + 1;
+        if (cols > 4) {
+            mlr_putf(v, 1, at, role, active ? "[%c %s]" : " %c %s ", s->tab, s->title);
+        } else {
+            mlr_putf(v, 1, at, role, " %c ", s->tab);
+        }
+        at += cols;
     }
     if (app->over != MLR_SCREEN_NONE) {
         mlr_putf(v, 1, at, MLR_ROLE_TAB_ACTIVE, "[%s]", mlr_screen_get(app->over)->title);
@@ -257,12 +280,11 @@ void mlr_app_mouse(mlr_app *app, int row, int col, int button)
     }
     int at = 1; /* as draw_tabs lays them out */
     for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
-        const mlr_screen *s = mlr_screen_get((mlr_screen_id)i);
-        int width = s->tab == 0 ? 0 : mlr_text_width(s->title, strlen(s->title)) + 4;
-        if (width > 0 && col >= at && col < at + width) {
-            mlr_app_key(app, (mlr_key)s->tab);
+        int width = tab_cols(app, (mlr_screen_id)i);
+        if (col >= at && col < at + width - 1) {
+            mlr_app_key(app, (mlr_key)mlr_screen_get((mlr_screen_id)i)->tab);
         }
-        at += width > 0 ? width + 1 : 0;
+        at += width;
     }
     if (col >= app->cols - 7) {
         mlr_app_key(app, '?');
