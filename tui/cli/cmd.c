@@ -11,8 +11,8 @@
 #include "apply/version.h"
 #include "tui/cli/cmd_doc.h"
 
-extern const mlr_cmd mlr_cmd_diff, mlr_cmd_patch, mlr_cmd_verify, mlr_cmd_info, mlr_cmd_analyze,
-    mlr_cmd_make_demo, mlr_cmd_help;
+extern const mlr_cmd mlr_cmd_diff, mlr_cmd_patch, mlr_cmd_verify, mlr_cmd_info,
+    mlr_cmd_analyze, mlr_cmd_make_demo, mlr_cmd_help;
 
 const mlr_cmd *const mlr_cmds[] = {
     &mlr_cmd_diff,    &mlr_cmd_patch,     &mlr_cmd_verify, &mlr_cmd_info,
