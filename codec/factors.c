@@ -10,6 +10,8 @@
 
 enum {
     LEAST_SIDE = 32,
+    PATIENT = 12,            /* level from which time matters less */
+    SECOND_TURN = 1 << 21,   /* elements up to which least squares goes round again */
     TURNS = 2,               /* of least squares before the last one */
     MOST_ELEMENTS = 1 << 26, /* kept as floats while the search runs */
     SAMPLE_ROWS = 512,
@@ -18,6 +20,9 @@ enum {
 };
 
 /* The difference of a matrix in units of the model's fixed point, and its precision. */
+/* What a factor takes, about. */
+#define FACTOR_BITS 6.5
+
 typedef struct matrix {
     size_t rows, columns;
     float *d;      /* rows x columns */
@@ -169,59 +174,6 @@ static double sketch(const float *d, size_t rows, size_t columns, float *y, floa
     return sum;
 }
 
-/* --- does a search promise anything? ---------------------------------------------------
- */
-
-/* Divides every element by the error expected of it, so that all count alike. */
-static double whiten(float *d, const uint8_t *fine, size_t n, const float *power)
-{
-    double mean = 0;
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        mean += (double)d[i] * (double)d[i] / (double)n;
-    }
-    for (size_t i = 0; i < n; i++) {
-        double unit = fine[i] == FIELD_NONE ? 0 : (double)power[64 + fine[i]];
-        double scale = unit * unit / 12 + mean;
-        d[i] = scale > 0 ? (float)((double)d[i] / sqrt(scale)) : 0;
-        sum += (double)d[i] * (double)d[i];
-    }
-    return sum;
-}
-
-/* Whether few directions hold more of a sample than they would of noise. */
-static mlr_status promising(const search *s, bool *yes, mlr_err *err)
-{
-    size_t rows = s->m.rows < SAMPLE_ROWS ? s->m.rows : SAMPLE_ROWS;
-    size_t columns = s->m.columns < SAMPLE_COLUMNS ? s->m.columns : SAMPLE_COLUMNS;
-    size_t step = s->m.rows / rows;
-    size_t bytes = rows * columns * (sizeof(float) + 1) +
-                   (rows + columns) * MLR_SKETCH * sizeof(float);
-    float *d = mlr_take(s->e->alloc, bytes);
-    if (d == NULL) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
-                        "memory for studying a tensor");
-    }
-    float *y = d + rows * columns;
-    float *z = y + rows * MLR_SKETCH;
-    uint8_t *fine = (uint8_t *)(z + columns * MLR_SKETCH);
-    mlr_status status = MLR_OK;
-    for (size_t i = 0; i < rows && status == MLR_OK; i++) {
-        status = read_line(s, (uint64_t)i * step * s->shape->row, columns, d + i * columns,
-                           fine + i * columns, err);
-    }
-    if (status == MLR_OK) {
-        double all = whiten(d, fine, rows * columns, s->power);
-        double held = sketch(d, rows, columns, y, z, 2);
-        double edge = sqrt((double)rows) + sqrt((double)columns);
-        double noise = MLR_SKETCH * edge * edge / ((double)rows * (double)columns);
-        double share = all > 0 ? held / all : 0;
-        *yes = share > (noise < 0.7 ? noise : 0.7);
-    }
-    mlr_give(s->e->alloc, d, bytes);
-    return status;
-}
-
 /* --- least squares ---------------------------------------------------------------------
  */
 
@@ -233,18 +185,27 @@ static size_t up8(size_t n)
 /* Scratch of one lane: the known side's factors and the target, padded for mlr_gram(). */
 typedef struct bench {
     float *line, *scaled, *weight;
+    float *d;      /* a strip of lines, brought together */
+    uint8_t *fine; /* likewise */
 } bench;
+
+enum { STRIP = 16 };
 
 static size_t bench_floats(size_t side)
 {
-    return (2 * (MLR_RANK_MAX + 8) + 1) * side;
+    return (2 * (MLR_RANK_MAX + 8) + 1 + STRIP) * side + STRIP * side / sizeof(float);
 }
 
 static bench bench_of(const search *s, unsigned lane)
 {
     float *at = s->benches + lane * bench_floats(s->side);
     size_t lines = (MLR_RANK_MAX + 8) * s->side;
-    return (bench){.line = at, .scaled = at + lines, .weight = at + 2 * lines};
+    float *d = at + 2 * lines + s->side;
+    return (bench){.line = at,
+                   .scaled = at + lines,
+                   .weight = at + 2 * lines,
+                   .d = d,
+                   .fine = (uint8_t *)(d + STRIP * s->side)};
 }
 
 /* One half of a turn: every line of one side against all of the other. */
@@ -257,8 +218,6 @@ typedef struct half {
     unsigned rank;
 } half;
 
-enum { STRIP = 32 };
-
 static void load_side(const half *h, const bench *b)
 {
     size_t padded = up8(h->n);
@@ -268,18 +227,33 @@ static void load_side(const half *h, const bench *b)
     }
 }
 
-static void solve_line(const half *h, const bench *b, size_t i)
+/* Brings a strip of lines together; elements of columns lie apart in the matrix. */
+static void gather_strip(const half *h, const bench *b, size_t from, size_t lines)
+{
+    const matrix *m = &h->s->m;
+    if (h->step == 1) {
+        memcpy(b->d, m->d + from * h->next, lines * h->n * sizeof(float));
+        memcpy(b->fine, m->fine + from * h->next, lines * h->n);
+        return;
+    }
+    for (size_t j = 0; j < h->n; j++) {
+        for (size_t i = 0; i < lines; i++) {
+            b->d[i * h->n + j] = m->d[j * h->step + (from + i) * h->next];
+            b->fine[i * h->n + j] = m->fine[j * h->step + (from + i) * h->next];
+        }
+    }
+}
+
+static void solve_line(const half *h, const bench *b, size_t strip_line, size_t i)
 {
     float gram[MLR_GRAM_STRIDE * MLR_GRAM_STRIDE];
     float x[MLR_RANK_MAX];
     const search *s = h->s;
     size_t padded = up8(h->n);
-    float *target = b->line + h->rank * padded;
-    const float *d = s->m.d + i * h->next;
-    const uint8_t *fine = s->m.fine + i * h->next;
+    const uint8_t *fine = b->fine + strip_line * h->n;
+    memcpy(b->line + h->rank * padded, b->d + strip_line * h->n, h->n * sizeof(float));
     for (size_t j = 0; j < h->n; j++) {
-        target[j] = d[j * h->step];
-        b->weight[j] = s->weights[fine[j * h->step]];
+        b->weight[j] = s->weights[fine[j]];
     }
     for (size_t j = h->n; j < padded; j++) {
         b->weight[j] = 0;
@@ -295,10 +269,12 @@ static void solve_strip(void *arg, size_t strip, unsigned lane)
 {
     const half *h = arg;
     bench b = bench_of(h->s, lane);
+    size_t from = strip * STRIP;
+    size_t lines = h->lines - from < STRIP ? h->lines - from : STRIP;
     load_side(h, &b);
-    size_t end = (strip + 1) * STRIP < h->lines ? (strip + 1) * STRIP : h->lines;
-    for (size_t i = strip * STRIP; i < end; i++) {
-        solve_line(h, &b, i);
+    gather_strip(h, &b, from, lines);
+    for (size_t i = 0; i < lines; i++) {
+        solve_line(h, &b, i, from + i);
     }
 }
 
@@ -433,7 +409,8 @@ static void settle_noise(search *s, const sample *c)
     }
 }
 
-static unsigned choose_rank(const search *s, sample *c)
+/* `price` is what one more component takes, in bits. */
+static unsigned choose_rank(const search *s, sample *c, double price)
 {
     static const uint8_t ranks[] = {0, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32};
     unsigned best = 0;
@@ -442,8 +419,7 @@ static unsigned choose_rank(const search *s, sample *c)
     size_t small = s->m.rows < s->m.columns ? s->m.rows : s->m.columns;
     for (size_t i = 0; i < sizeof ranks && ranks[i] <= small / 2; i++) {
         sample_take_out(s, c, ranks[i]);
-        double bits = (double)sample_cost(s, c) / 65536 * scale +
-                      (double)(ranks[i] * (s->m.rows + s->m.columns)) * 6.5;
+        double bits = (double)sample_cost(s, c) / 65536 * scale + ranks[i] * price;
         if (i == 0 || bits < least) {
             least = bits;
             best = ranks[i];
@@ -454,14 +430,14 @@ static unsigned choose_rank(const search *s, sample *c)
     return best;
 }
 
-static mlr_status choose(search *s, unsigned *rank, mlr_err *err)
+static mlr_status choose(search *s, double price, unsigned *rank, mlr_err *err)
 {
     sample c;
     if (!sample_begin(s, &c)) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
                         "memory for studying a tensor");
     }
-    *rank = choose_rank(s, &c);
+    *rank = choose_rank(s, &c, price);
     sample_end(s, &c);
     return MLR_OK;
 }
@@ -650,6 +626,45 @@ static void components(search *s)
     }
 }
 
+/*
+ * Whether factors would pay, judged by a sample as if it were the matrix. A component is
+ * then charged its share of the whole matrix's factors and what it would seem to gain from
+ * noise.
+ */
+static mlr_status promising(const search *whole, bool *yes, mlr_err *err)
+{
+    search s = *whole;
+    s.m.rows = s.m.rows < SAMPLE_ROWS ? s.m.rows : SAMPLE_ROWS;
+    s.m.columns = s.m.columns < SAMPLE_COLUMNS ? s.m.columns : SAMPLE_COLUMNS;
+    size_t step = whole->m.rows / s.m.rows;
+    if (!take_memory(&s)) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
+    }
+    mlr_status status = MLR_OK;
+    for (size_t i = 0; i < s.m.rows && status == MLR_OK; i++) {
+        status = read_line(&s, (uint64_t)i * step * s.shape->row, s.m.columns,
+                           s.m.d + i * s.m.columns, s.m.fine + i * s.m.columns, err);
+    }
+    if (status == MLR_OK) {
+        double rows = (double)s.m.rows;
+        double columns = (double)s.m.columns;
+        double lines = (double)whole->m.rows + (double)whole->m.columns;
+        double all = (double)whole->m.rows * (double)whole->m.columns;
+        double edge = (sqrt(rows) + sqrt(columns)) * (sqrt(rows) + sqrt(columns));
+        double noise = -0.5 * rows * columns * log2(1 - 0.9 * edge / (rows * columns));
+        double price = lines * FACTOR_BITS * rows * columns / all + 0.7 * noise;
+        unsigned rank = 0;
+        (void)sketch(s.m.d, s.m.rows, s.m.columns, s.y, s.z, 2);
+        components(&s);
+        set_weights(&s, 0);
+        status = choose(&s, price, &rank, err);
+        *yes = rank > 0;
+    }
+    mlr_give(s.e->alloc, s.base, s.bytes);
+    return status;
+}
+
 static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
 {
     mlr_status status = read_matrix(s, err);
@@ -660,7 +675,7 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
     components(s);
     set_weights(s, 0);
     unsigned rank = 0;
-    status = choose(s, &rank, err);
+    status = choose(s, (double)(s->m.rows + s->m.columns) * FACTOR_BITS, &rank, err);
     if (status == MLR_OK && rank > 0) {
         status = weigh(s, rank, err);
     }
@@ -668,7 +683,8 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
         return status;
     }
     /* factors that leave little but rounding are worth a second turn */
-    unsigned turns = s->noise_share < 0.6 ? 2 : 1;
+    bool again = s->m.rows * s->m.columns <= SECOND_TURN || s->e->level >= PATIENT;
+    unsigned turns = s->noise_share < 0.6 && again ? 2 : 1;
     for (unsigned turn = 0; turn < turns && status == MLR_OK; turn++) {
         solve_rows(s, rank);
         solve_columns(s, rank);
@@ -697,8 +713,11 @@ mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
     s.m.columns = (size_t)row;
     s.m.rows = (size_t)(elements / row + (elements % row != 0));
     fill_powers(&s);
-    bool yes = false;
-    mlr_status status = promising(&s, &yes, err);
+    bool yes = true;
+    mlr_status status = MLR_OK;
+    if (elements > 2 * SAMPLE_ROWS * SAMPLE_COLUMNS) {
+        status = promising(&s, &yes, err);
+    }
     if (status != MLR_OK || !yes) {
         return status;
     }

@@ -8,6 +8,7 @@
 #include "codec/glue.h"
 #include "codec/pair_view.h"
 #include "codec/patch_index.h"
+#include "codec/price.h"
 #include "codec/session.h"
 #include "codec/trial.h"
 
@@ -429,6 +430,8 @@ static void tell(maker *k, const job *j, const mlr_record *r, uint64_t stored)
                          .level = r->level,
                          .record = r};
     k->made->record_bytes += stored;
+    k->made->decode_us +=
+        mlr_price_decode_us(r->decoder->id, j->plan->bytes.len, k->device);
     *(is_copy(j) ? &k->made->tensors_same : &k->made->tensors_coded) += j->plan->pairs;
     mlr_index_add(&k->index, k->plan, &m);
     if (k->o->made != NULL) {

@@ -10,6 +10,7 @@ typedef struct planner {
     mlr_plan_record *records;
     mlr_plan_glue *glue;
     size_t record_count, glue_count;
+    uint32_t small_bytes;
     uint64_t glue_waiting; /* structure bytes since the last record */
     mlr_err *err;
 } planner;
@@ -208,7 +209,7 @@ static void add_tensor(planner *p, uint32_t index)
     const mlr_matching *m = p->m;
     const mlr_pairing *q = &m->pairs[index];
     const mlr_tensor *t = &m->new_model->tensors[index];
-    if (t->data.len < MLR_SMALL_TENSOR) {
+    if (t->data.len < p->small_bytes) {
         add_glue(p, t->member, t->data, index);
         return;
     }
@@ -252,6 +253,7 @@ mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_op
 {
     const mlr_model *model = m->new_model;
     planner p = {.m = m, .options = o, .pool = pool, .err = err};
+    p.small_bytes = o->small_bytes > 0 ? o->small_bytes : MLR_SMALL_TENSOR;
     /* A tensor that grew makes two records. */
     p.records = mlr_pool_take(pool, (2 * model->span_count + 1) * sizeof *p.records);
     p.glue = mlr_pool_take(pool, (model->span_count + 1) * sizeof *p.glue);
@@ -284,6 +286,7 @@ mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_op
                       .record_count = p.record_count,
                       .glue_count = p.glue_count,
                       .glue_bytes = glue_bytes,
+                      .small_bytes = p.small_bytes,
                       .new_bytes = model_bytes(model),
                       .old_bytes = model_bytes(m->old_model)};
     return err->status;

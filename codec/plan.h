@@ -26,8 +26,10 @@ enum {
     MLR_NEURAL = -2 /* the best of those that know floats and blocks */
 };
 
-/* Tensors below this size travel with the structure: a record of their own costs more. */
+/* Tensors below this size travel with the structure: a record of their own costs more. In
+   tiny models it may pay to let all of them do so: MLR_ALL_SMALL. */
 enum { MLR_SMALL_TENSOR = 2048 };
+#define MLR_ALL_SMALL UINT32_MAX
 
 /* How one tensor is to be coded: the same struct for command line, profile and screens. */
 typedef struct mlr_choice {
@@ -89,6 +91,7 @@ typedef struct mlr_plan {
     const uint32_t *first_record; /* by pair with a new tensor, or MLR_NO_RECORD */
     size_t record_count, glue_count;
     uint64_t glue_bytes, new_bytes, old_bytes;
+    uint32_t small_bytes; /* tensors below travel with the structure */
 } mlr_plan;
 
 typedef struct mlr_plan_options {
@@ -96,6 +99,7 @@ typedef struct mlr_plan_options {
     /* The choice for a pairing, or false. NULL: none. */
     bool (*choose)(void *ctx, const mlr_matching *m, size_t pair, mlr_choice *choice);
     void *ctx;
+    uint32_t small_bytes; /* 0: MLR_SMALL_TENSOR */
 } mlr_plan_options;
 
 /* Stage B of the matching must be done. The plan lives in the pool. */

@@ -319,8 +319,8 @@ static uint64_t mix_limit(const mlr_record *r, const mlr_choice *choice)
     if (choice->level >= SLOW_LEVEL) {
         return SLOW_LEVEL_BYTES;
     }
-    bool plain = r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
-    return plain ? SMALL_BYTES : SLOW_BYTES;
+    bool known = r->dtype->cls == MLR_CLASS_FLOAT || r->dtype->cls == MLR_CLASS_BLOCK;
+    return known && r->old_bytes > 0 ? SMALL_BYTES : SLOW_BYTES;
 }
 
 mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
@@ -331,12 +331,14 @@ mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
     static const char *const more_old[] = {"sub-planes", "sparse", "sub", "xor", NULL};
     static const char *const alone[] = {"exp-man", "zstd", NULL};
     mlr_candidates c = {0};
-    if (choice->strategy >= 0) {
-        add(&c, r, NULL, choice->strategy);
+    if (choice->strategy >= 0 && choice->strategy != MLR_STRATEGY_copy) {
+        add(&c, r, NULL,
+            choice->strategy); /* what is equal was planned as a copy already */
         return c;
     }
     add_all(&c, r, device, aware);
-    bool sure = c.count > 0 && r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
+    bool known = r->dtype->cls == MLR_CLASS_FLOAT || r->dtype->cls == MLR_CLASS_BLOCK;
+    bool sure = c.count > 0 && known && r->old_bytes > 0;
     if (choice->level >= MAX_LEVEL) {
         add(&c, r, device, mlr_strategy_named("neural-max"));
     }

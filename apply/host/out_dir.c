@@ -314,7 +314,8 @@ static mlr_status sync_inside(mlr_out_dir *o, mlr_err *err)
     return sync_dir(o, o->dir) ? MLR_OK : fail(o, "output that can be made durable", err);
 }
 
-/* A directory that others see cannot be left half removed for a passing fault: once more. */
+/* A directory that others see cannot be left half removed for a passing fault: once more.
+ */
 static void remove_one(const mlr_out_dir *o, int dir, const char *name, int flags)
 {
     if (mlr_sys_remove(o->sys, dir, name, flags) < 0 && errno != ENOENT &&
@@ -407,6 +408,14 @@ mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
     }
     mlr_out_dir_discard(o);
     return err->status;
+}
+
+void mlr_out_dir_abandon(mlr_out_dir *o)
+{
+    if (o->sys != NULL && o->temp[0] != '\0') {
+        remove_made(o, o->dir);
+        remove_one(o, o->parent, o->temp, AT_REMOVEDIR);
+    }
 }
 
 void mlr_out_dir_discard(mlr_out_dir *o)

@@ -60,6 +60,10 @@ mlr_apply_at mlr_patcher_where(const mlr_patcher *p);
 /* Makes the result visible. Only after a step returned MLR_OK. */
 mlr_status mlr_patcher_publish(mlr_patcher *p, mlr_err *err);
 
+/* Removes what must not stay behind and does nothing else: for signal handlers, when the
+   process is about to end. What wish->resume keeps is kept. */
+void mlr_patcher_abandon(mlr_patcher *p);
+
 /* Releases everything; what was not published disappears, unless wish->resume can use it
    after the failure that `why` tells (NULL: none). NULL is fine. */
 void mlr_patcher_close(mlr_patcher *p, const mlr_err *why);

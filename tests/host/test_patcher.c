@@ -18,7 +18,13 @@
 #include "tests/support/hand_patch.h"
 #include "tests/support/temp_dir.h"
 
-enum { BLOCK = 64, BLOCKS = 100, NEW_BYTES = BLOCK * BLOCKS, BASE_BYTES = 100, MEMBERS = 3 };
+enum {
+    BLOCK = 64,
+    BLOCKS = 100,
+    NEW_BYTES = BLOCK * BLOCKS,
+    BASE_BYTES = 100,
+    MEMBERS = 3
+};
 
 static uint8_t base[BASE_BYTES], target[MEMBERS][NEW_BYTES];
 static const char *const member[] = {"a.bin", "deep/er/b.bin", "deep/c.bin"};

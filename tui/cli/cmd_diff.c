@@ -3,15 +3,16 @@
 
 #include "tui/cli/cmd.h"
 #include "tui/cli/diff_job.h"
+#include "tui/cli/gate_job.h"
 #include "tui/cli/lanes.h"
 #include "tui/cli/text.h"
 
 typedef struct diff_values {
     const char *out;
     uint64_t level, threads, max_memory, encode_memory, block;
-    const char *strategy, *device, *dict;
-    mlr_opt_list map;
-    bool neural, parallel, force, embed, dry_run, json, quiet, single;
+    const char *strategy, *device, *dict, *profile;
+    mlr_opt_list map, report;
+    bool neural, parallel, force, embed, dry_run, json, quiet, single, gate_only;
     unsigned index, progress;
 } diff_values;
 
@@ -103,6 +104,20 @@ static const mlr_opt diff_opts[] = {
      .field = offsetof(diff_values, index),
      .fallback = "auto",
      .choices = "auto|always|never"},
+    {.name = "profile",
+     .kind = MLR_OPT_FILE,
+     .metavar = "FILE",
+     .help = "Choose and check by a profile; it wins over the options above.",
+     .field = offsetof(diff_values, profile)},
+    {.name = "report",
+     .kind = MLR_OPT_EACH,
+     .metavar = "KIND=FILE",
+     .help = "Write what the profile's gates found; KIND is json, md or junit.",
+     .field = offsetof(diff_values, report)},
+    {.name = "gate-only",
+     .kind = MLR_OPT_FLAG,
+     .help = "Check the gates and budgets of the profile; write no patch.",
+     .field = offsetof(diff_values, gate_only)},
     {.name = "dry-run",
      .kind = MLR_OPT_FLAG,
      .help = "Encode and prove, but write nothing.",
@@ -199,7 +214,7 @@ static mlr_status make_wish(mlr_cli *cli, const mlr_args *args, mlr_diff_wish *w
         return mlr_cli_fail(cli, err, MLR_E_USAGE,
                             "--device is one of desktop, 64M, 16M, 1M, 256K, micro");
     }
-    if (v->out == NULL && !v->dry_run) {
+    if (v->out == NULL && !v->dry_run && !v->gate_only) {
         return mlr_cli_fail(cli, err, MLR_E_USAGE,
                             "diff needs -o PATCH, or --dry-run to write nothing");
     }
@@ -255,7 +270,7 @@ static void print_json(mlr_cli *cli, const mlr_diff_wish *w, const mlr_diff_resu
     mlr_json_u64(j, "removed", r->removed);
     mlr_json_u64(j, "renamed", r->renamed);
     mlr_json_end(j);
-    mlr_json_bool(j, "verified", true);
+    mlr_json_bool(j, "verified", r->made.patch_bytes > 0);
     mlr_json_end(j);
 }
 
@@ -274,21 +289,28 @@ static mlr_status run_diff(mlr_cli *cli, const mlr_args *args, mlr_err *err)
     const diff_values *v = args->values;
     mlr_diff_wish wish;
     mlr_diff_result result;
+    mlr_gate_job gates = {0};
     struct mlr_threads *threads = NULL;
     mlr_pool pool;
     mlr_pool_init(&pool, cli->alloc);
     mlr_progress progress;
     mlr_progress_begin(&progress, cli, (mlr_progress_when)v->progress, v->quiet);
     if (make_wish(cli, args, &wish, &pool, err) == MLR_OK &&
+        mlr_gate_begin(&gates, &wish, v->profile, &v->report, v->gate_only, cli, err) ==
+            MLR_OK &&
         mlr_lanes_begin(cli, v->parallel ? 0 : v->threads, &threads, err) == MLR_OK &&
         run_job(cli, &progress, &wish, &result, err) == MLR_OK) {
         if (v->json) {
             print_json(cli, &wish, &result);
+        } else if (!v->quiet && mlr_gate_was_enough(&gates)) {
+            fprintf(cli->out, "%zu gates hold; no patch was asked for\n",
+                    gates.verdict.count);
         } else if (!v->quiet) {
             print_text(cli, &wish, &result);
         }
     }
     mlr_lanes_end(cli, threads);
+    mlr_gate_end(&gates);
     mlr_pool_release(&pool);
     return err->status;
 }
@@ -310,6 +332,7 @@ const mlr_cmd mlr_cmd_diff = {
     .examples =
         "mallorn diff old.tflite new.tflite -o update.tflp --level 19\tSmall and slow\n"
         "mallorn diff old.gguf new.gguf -o update.ggup --parallel\tAll processors\n"
+        "mallorn diff a.gguf b.gguf -o b.ggup --profile model.yml\tAs settled once\n"
         "mallorn diff a.safetensors b.safetensors --dry-run\tOnly the figures",
     .schema = "mallorn.diff/1",
     .opt = diff_opts,

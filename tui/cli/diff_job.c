@@ -24,6 +24,7 @@ typedef struct diff {
     mlr_device device;
     mlr_dict dict;
     mlr_inflater inflater;
+    bool enough; /* a hook wants no patch */
     mlr_err *err;
 } diff;
 
@@ -138,6 +139,10 @@ static mlr_status match(diff *d)
         return d->err->status;
     }
     count_changes(d);
+    if (w->hooks != NULL &&
+        w->hooks->matched(w->hooks->ctx, &d->matching, &d->enough, d->err) != MLR_OK) {
+        return d->err->status;
+    }
     return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err);
 }
 
@@ -180,10 +185,11 @@ static void on_made(void *ctx, const mlr_made_record *r)
     }
 }
 
-static mlr_status make(diff *d, mlr_out_file *file, patch_sink *sink)
+static mlr_status make(diff *d, const mlr_plan *plan, bool trial, mlr_out_file *file,
+                       patch_sink *sink)
 {
     const mlr_diff_wish *w = d->wish;
-    mlr_make_options o = {.plan = &d->plan,
+    mlr_make_options o = {.plan = plan,
                           .device = &d->device,
                           .inflater = &d->inflater,
                           .kernels = mlr_host_kernels(),
@@ -197,7 +203,7 @@ static mlr_status make(diff *d, mlr_out_file *file, patch_sink *sink)
                           .encode_memory = w->encode_memory,
                           .zstd_version = ZSTD_versionNumber(),
                           .index = w->index,
-                          .made = on_made,
+                          .made = trial ? NULL : on_made,
                           .made_ctx = d};
     *sink = (patch_sink){.file = file, .alloc = d->cli->alloc};
     mlr_patch_out out = {.ctx = sink, .write = sink_write, .rewrite = sink_rewrite};
@@ -214,6 +220,10 @@ static mlr_status read_need(diff *d, const patch_sink *sink)
         return d->err->status;
     }
     d->result->need_bytes = need.arena_bytes;
+    const mlr_diff_hooks *hooks = d->wish->hooks;
+    if (hooks != NULL && hooks->made(hooks->ctx, d->result, d->err) != MLR_OK) {
+        return d->err->status;
+    }
     return MLR_OK;
 }
 
@@ -243,6 +253,58 @@ static mlr_status still_the_same(diff *d)
                : d->err->status;
 }
 
+/* Bytes in records whose values no strategy but the general one knows. */
+static uint64_t plain_bytes(const mlr_plan *p)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < p->record_count; i++) {
+        unsigned cls = p->records[i].dtype->cls;
+        bool known = cls == MLR_CLASS_FLOAT || cls == MLR_CLASS_BLOCK;
+        n += known && p->records[i].old_bytes > 0 ? 0 : p->records[i].bytes.len;
+    }
+    return n;
+}
+
+/* A tiny model of integers may be smaller with all of it in the structure, where one coder
+   learns from the whole; trying costs more time than the lowest levels may take. */
+static bool may_be_all_structure(const diff *d)
+{
+    enum { QUICKLY = 1 << 20, PATIENTLY = 4 << 20, PATIENT_LEVEL = 10 };
+    const mlr_choice *c = &d->wish->plan.choice;
+    uint64_t most = c->level >= PATIENT_LEVEL   ? PATIENTLY
+                    : c->strategy == MLR_NEURAL ? QUICKLY
+                                                : 0;
+    return c->strategy < 0 && d->wish->plan.choose == NULL && d->plan.new_bytes <= most &&
+           plain_bytes(&d->plan) > d->plan.new_bytes / 2;
+}
+
+static mlr_status size_of(diff *d, const mlr_plan *plan, uint64_t *bytes)
+{
+    patch_sink sink;
+    if (make(d, plan, true, NULL, &sink) == MLR_OK) {
+        *bytes = d->result->made.patch_bytes;
+    }
+    mlr_give(d->cli->alloc, sink.header, sink.header_bytes);
+    return d->err->status;
+}
+
+static mlr_status choose_plan(diff *d)
+{
+    if (!may_be_all_structure(d)) {
+        return MLR_OK;
+    }
+    mlr_plan_options all = d->wish->plan;
+    all.small_bytes = MLR_ALL_SMALL;
+    mlr_plan other;
+    uint64_t with_records = 0, without = 0;
+    if (mlr_plan_make(&other, &d->matching, &all, &d->pool, d->err) == MLR_OK &&
+        size_of(d, &d->plan, &with_records) == MLR_OK &&
+        size_of(d, &other, &without) == MLR_OK && without < with_records) {
+        d->plan = other;
+    }
+    return d->err->status;
+}
+
 /* Makes the patch once; publishes it where it fits. */
 static mlr_status try_patch(diff *d)
 {
@@ -254,8 +316,10 @@ static mlr_status try_patch(diff *d)
         return d->err->status;
     }
     patch_sink sink = {0};
-    if (make(d, publish ? &file : NULL, &sink) == MLR_OK && read_need(d, &sink) == MLR_OK &&
-        still_the_same(d) == MLR_OK && publish && fits(d)) {
+    if (choose_plan(d) == MLR_OK &&
+        make(d, &d->plan, false, publish ? &file : NULL, &sink) == MLR_OK &&
+        read_need(d, &sink) == MLR_OK && still_the_same(d) == MLR_OK && publish &&
+        fits(d)) {
         mlr_out_publish(&file, d->err);
     }
     mlr_give(d->cli->alloc, sink.header, sink.header_bytes);
@@ -300,7 +364,9 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;
         result->new_bytes = d.plan.new_bytes;
-        write_patch(&d);
+        if (!d.enough) {
+            write_patch(&d);
+        }
     }
     mlr_cli_keep_error(cli, err);
     mlr_pool_release(&d.pool);

@@ -28,6 +28,7 @@ typedef struct mlr_diff_wish {
     mlr_progress *progress; /* told the phase and the tensor; NULL: nobody */
     void (*made)(void *ctx, const mlr_made_record *r);
     void *made_ctx;
+    const struct mlr_diff_hooks *hooks; /* NULL: none */
 } mlr_diff_wish;
 
 typedef struct mlr_diff_result {
@@ -37,6 +38,15 @@ typedef struct mlr_diff_result {
     size_t tensors, changed, added, removed, same, renamed;
     double seconds;
 } mlr_diff_result;
+
+/* Whoever may refuse: a failure ends the run, and nothing is published. */
+typedef struct mlr_diff_hooks {
+    void *ctx;
+    /* The models are open and matched. *enough ends the run well without a patch. */
+    mlr_status (*matched)(void *ctx, const mlr_matching *m, bool *enough, mlr_err *err);
+    /* The patch is made and proven, but not published. */
+    mlr_status (*made)(void *ctx, const mlr_diff_result *r, mlr_err *err);
+} mlr_diff_hooks;
 
 /* Errors may name strings of models that are closed by then: they are kept in `cli`. */
 mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
