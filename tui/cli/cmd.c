@@ -12,11 +12,11 @@
 #include "tui/cli/cmd_doc.h"
 
 extern const mlr_cmd mlr_cmd_diff, mlr_cmd_patch, mlr_cmd_verify, mlr_cmd_info,
-    mlr_cmd_make_demo, mlr_cmd_help, mlr_cmd_profile;
+    mlr_cmd_make_demo, mlr_cmd_help, mlr_cmd_profile, mlr_cmd_tune;
 
-const mlr_cmd *const mlr_cmds[] = {
-    &mlr_cmd_diff, &mlr_cmd_patch,     &mlr_cmd_verify, &mlr_cmd_profile,
-    &mlr_cmd_info, &mlr_cmd_make_demo, &mlr_cmd_help,   NULL};
+const mlr_cmd *const mlr_cmds[] = {&mlr_cmd_diff,      &mlr_cmd_patch, &mlr_cmd_verify,
+                                   &mlr_cmd_profile,   &mlr_cmd_tune,  &mlr_cmd_info,
+                                   &mlr_cmd_make_demo, &mlr_cmd_help,  NULL};
 
 typedef struct common_values {
     bool help;

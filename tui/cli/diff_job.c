@@ -9,6 +9,7 @@
 #include "apply/host/host_kernels.h"
 #include "apply/host/inflate_zstd.h"
 #include "apply/patch_format.h"
+#include "tui/cli/patch_sink.h"
 
 typedef struct diff {
     mlr_cli *cli;
@@ -24,52 +25,6 @@ typedef struct diff {
     bool enough; /* a hook wants no patch */
     mlr_err *err;
 } diff;
-
-/* --- where the patch goes ---------------------------------------------------------------
- */
-
-/* The patch is appended to a file, or only counted; either way its header is kept. */
-typedef struct patch_sink {
-    mlr_out_file *file; /* NULL: nowhere */
-    const mlr_allocator *alloc;
-    uint8_t *header;
-    size_t header_bytes;
-} patch_sink;
-
-static mlr_status keep_header(patch_sink *s, const void *src, size_t n, mlr_err *err)
-{
-    const uint8_t *p = src;
-    bool whole = n >= MLR_PATCH_PREFIX && memcmp(p, MLR_PATCH_MAGIC, 4) == 0;
-    if (s->header != NULL || !whole) {
-        return MLR_OK;
-    }
-    s->header = mlr_take(s->alloc, n);
-    if (s->header == NULL) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "patch header");
-    }
-    memcpy(s->header, src, n);
-    s->header_bytes = n;
-    return MLR_OK;
-}
-
-static mlr_status sink_write(void *ctx, const void *src, size_t n, mlr_err *err)
-{
-    patch_sink *s = ctx;
-    if (keep_header(s, src, n, err) != MLR_OK || s->file == NULL) {
-        return err->status;
-    }
-    return s->file->sink.write(s->file->sink.ctx, src, n, err);
-}
-
-static mlr_status sink_rewrite(void *ctx, uint64_t off, const void *src, size_t n,
-                               mlr_err *err)
-{
-    patch_sink *s = ctx;
-    if (keep_header(s, src, n, err) != MLR_OK || s->file == NULL) {
-        return err->status;
-    }
-    return mlr_out_rewrite(s->file, off, src, n, err);
-}
 
 /* --- steps ------------------------------------------------------------------------------
  */
@@ -157,7 +112,7 @@ static void choose_device(diff *d)
     d->device.no_zstd = d->device.no_zstd || most < (320 << 10);
 }
 
-static mlr_status make(diff *d, mlr_out_file *file, patch_sink *sink)
+static mlr_status make(diff *d, mlr_out_file *file, mlr_patch_sink *sink)
 {
     const mlr_diff_wish *w = d->wish;
     mlr_make_options o = {.plan = &d->plan,
@@ -176,14 +131,14 @@ static mlr_status make(diff *d, mlr_out_file *file, patch_sink *sink)
                           .index = w->index,
                           .made = w->made,
                           .made_ctx = w->made_ctx};
-    *sink = (patch_sink){.file = file, .alloc = d->cli->alloc};
-    mlr_patch_out out = {.ctx = sink, .write = sink_write, .rewrite = sink_rewrite};
+    *sink = (mlr_patch_sink){.file = file, .alloc = d->cli->alloc};
+    mlr_patch_out out = mlr_patch_sink_out(sink);
     return mlr_patch_make(&o, &out, &d->result->made, d->err);
 }
 
 /* What the applier will ask for, from the header that was written; within what was allowed.
  */
-static mlr_status check_need(diff *d, const patch_sink *sink)
+static mlr_status check_need(diff *d, const mlr_patch_sink *sink)
 {
     mlr_patch_header h;
     mlr_apply_need need;
@@ -220,7 +175,7 @@ static mlr_status write_patch(diff *d)
         mlr_out_open(&file, w->out_path, 0, w->overwrite, d->cli->sys, d->err) != MLR_OK) {
         return d->err->status;
     }
-    patch_sink sink = {0};
+    mlr_patch_sink sink = {0};
     if (make(d, publish ? &file : NULL, &sink) == MLR_OK &&
         check_need(d, &sink) == MLR_OK && still_the_same(d) == MLR_OK && publish) {
         mlr_out_publish(&file, d->err);
