@@ -14,7 +14,8 @@ typedef struct row_task {
 
 enum {
     FIRST_LEVEL = 3,
-    DEEP_BYTES = 192 << 20, /* of changed tensors: beyond, a glance has to do */
+    HIGH_LEVEL = 19,
+    DEEP_BYTES = 96 << 20, /* of changed tensors: beyond, a glance has to do */
     RECORD_BYTES = 24
 };
 
@@ -38,21 +39,24 @@ static bool by_zstd(unsigned id)
     return (mlr_decoder_get(id)->traits & MLR_NEEDS_INFLATE) != 0;
 }
 
-/* One that decodes slowly has a chance only where nothing but size counts. */
+/* One that decodes slowly has a chance only where nothing but size counts, and takes long
+   to try. */
 static bool worth_a_try(const row_task *t, unsigned id)
 {
-    enum { SLOW_MB_S = 20 };
-    return mlr_price_speed(id) > SLOW_MB_S || t->goal == MLR_GOAL_SIZE;
+    enum { SLOW_MB_S = 20, SLOW_BYTES = 256 << 10 };
+    return mlr_price_speed(id) > SLOW_MB_S ||
+           (t->goal == MLR_GOAL_SIZE && t->item->new_bytes <= SLOW_BYTES);
 }
 
 /* All records of the item under one choice; x->fits is false where one of them cannot. */
-static mlr_status predict(row_task *t, const mlr_choice *choice, mlr_prediction *x)
+static mlr_status predict(row_task *t, const mlr_choice *choice, mlr_effort effort,
+                          mlr_prediction *x)
 {
     const mlr_tune_item *item = t->item;
     *x = (mlr_prediction){.exact = true, .fits = true};
     for (size_t i = 0; i < item->records && x->fits; i++) {
         mlr_prediction one;
-        if (mlr_predict_record(t->p, item->first + i, choice, t->effort, &one, &t->err) !=
+        if (mlr_predict_record(t->p, item->first + i, choice, effort, &one, &t->err) !=
             MLR_OK) {
             return t->err.status;
         }
@@ -64,50 +68,93 @@ static mlr_status predict(row_task *t, const mlr_choice *choice, mlr_prediction 
     return MLR_OK;
 }
 
-static mlr_status try_choice(row_task *t, unsigned id, unsigned level)
+/* What a glance at every strategy showed. */
+typedef struct glance {
+    uint64_t bytes[MLR_STRATEGY_LIMIT]; /* at the first level; 0: not possible */
+} glance;
+
+static unsigned first_level(unsigned id)
 {
-    mlr_tune_item *item = t->item;
-    const mlr_choice choice = {.strategy = (int16_t)id, .level = (uint8_t)level};
-    mlr_prediction x;
-    if (predict(t, &choice, &x) != MLR_OK) {
-        return t->err.status;
-    }
-    bool fits = x.fits && (t->limits->memory == 0 || x.memory <= t->limits->memory);
-    if (fits && item->count + 1 < MLR_TUNE_OPTIONS) {
-        item->option[item->count++] =
-            (mlr_tune_option){.choice = choice,
-                              .bytes = x.bytes,
-                              .memory = x.memory,
-                              .exact = x.exact,
-                              .us = mlr_price_decode_us(id, item->new_bytes, t->p->device)};
+    return id == MLR_STRATEGY_neural_max ? 20 : FIRST_LEVEL;
+}
+
+static mlr_status look(row_task *t, glance *g)
+{
+    const mlr_plan_record *r = &t->p->plan->records[t->item->first];
+    for (unsigned id = 0; id < MLR_STRATEGY_LIMIT; id++) {
+        const mlr_choice c = {.strategy = (int16_t)id, .level = (uint8_t)first_level(id)};
+        mlr_prediction x;
+        if (!possible(t->p, r, id) || !worth_a_try(t, id)) {
+            continue;
+        }
+        if (predict(t, &c, MLR_EFFORT_GLANCE, &x) != MLR_OK) {
+            return t->err.status;
+        }
+        g->bytes[id] = x.fits ? x.bytes : 0;
     }
     return MLR_OK;
 }
 
-/* Higher levels of what stands among the two smallest of its kind. */
-static mlr_status deepen(row_task *t)
+/* Another one is clearly smaller and no slower: no closer look would turn that round. */
+static bool hopeless(const glance *g, unsigned id)
 {
-    static const uint8_t zstd_levels[] = {9, 19};
-    mlr_tune_item *item = t->item;
-    size_t first = item->count;
-    uint64_t best = UINT64_MAX, next = UINT64_MAX;
-    for (size_t i = 0; i < first; i++) {
-        uint64_t n = item->option[i].bytes;
-        if (!by_zstd((unsigned)item->option[i].choice.strategy)) {
-            continue;
+    for (unsigned o = 0; o < MLR_STRATEGY_LIMIT; o++) {
+        bool smaller = g->bytes[o] > 0 && g->bytes[o] < g->bytes[id] - g->bytes[id] / 8;
+        if (smaller && mlr_price_speed(o) >= mlr_price_speed(id)) {
+            return true;
         }
-        next = n < best ? best : n < next ? n : next;
-        best = n < best ? n : best;
     }
-    for (size_t i = 0; i < first; i++) {
-        unsigned id = (unsigned)item->option[i].choice.strategy;
-        if (id == MLR_STRATEGY_neural) {
-            try_choice(t, id, 12); /* where it looks for low ranks */
-        }
-        for (size_t k = 0; by_zstd(id) && item->option[i].bytes <= next && k < 2; k++) {
-            if (try_choice(t, id, zstd_levels[k]) != MLR_OK) {
-                return t->err.status;
-            }
+    return g->bytes[id] == 0;
+}
+
+static bool add_option(row_task *t, const mlr_choice *c, const mlr_prediction *x)
+{
+    mlr_tune_item *item = t->item;
+    bool fits = x->fits && (t->limits->memory == 0 || x->memory <= t->limits->memory);
+    if (!fits || item->count + 1 >= MLR_TUNE_OPTIONS) {
+        return false;
+    }
+    item->option[item->count++] = (mlr_tune_option){
+        .choice = *c,
+        .bytes = x->bytes,
+        .memory = x->memory,
+        .exact = x->exact,
+        .us = mlr_price_decode_us((unsigned)c->strategy, item->new_bytes, t->p->device)};
+    return true;
+}
+
+/* A high level of zstd takes long: its gain over the first level is taken from a glance. */
+static mlr_status try_high(row_task *t, const glance *g, const mlr_prediction *first,
+                           unsigned id)
+{
+    const mlr_choice c = {.strategy = (int16_t)id, .level = HIGH_LEVEL};
+    mlr_prediction x;
+    if (predict(t, &c, MLR_EFFORT_GLANCE, &x) != MLR_OK || !x.fits) {
+        return t->err.status;
+    }
+    if (!x.exact) {
+        double gain = (double)x.bytes / (double)g->bytes[id];
+        x.bytes = (uint64_t)((double)first->bytes * gain);
+    }
+    (void)add_option(t, &c, &x);
+    return MLR_OK;
+}
+
+static mlr_status try_strategy(row_task *t, const glance *g, unsigned id)
+{
+    mlr_choice c = {.strategy = (int16_t)id, .level = (uint8_t)first_level(id)};
+    mlr_prediction x;
+    if (predict(t, &c, t->effort, &x) != MLR_OK) {
+        return t->err.status;
+    }
+    bool there = add_option(t, &c, &x);
+    if (there && by_zstd(id)) {
+        return try_high(t, g, &x, id);
+    }
+    if (there && id == MLR_STRATEGY_neural && t->goal == MLR_GOAL_SIZE) {
+        c.level = 12; /* where it looks for low ranks */
+        if (predict(t, &c, t->effort, &x) == MLR_OK) {
+            (void)add_option(t, &c, &x);
         }
     }
     return t->err.status;
@@ -141,17 +188,15 @@ static void fill_row(void *arg, size_t i, unsigned lane)
 {
     row_task *t = (row_task *)arg + i;
     mlr_tune_item *item = t->item;
-    const mlr_plan_record *r = &t->p->plan->records[item->first];
+    glance g = {0};
     (void)lane;
+    (void)look(t, &g);
     for (unsigned id = 0; id < MLR_STRATEGY_LIMIT && t->err.status == MLR_OK; id++) {
-        if (possible(t->p, r, id) && worth_a_try(t, id)) {
-            unsigned level = id == MLR_STRATEGY_neural_max ? 20 : FIRST_LEVEL;
-            try_choice(t, id, level);
+        if (!hopeless(&g, id)) {
+            (void)try_strategy(t, &g, id);
         }
     }
-    if (t->err.status == MLR_OK && deepen(t) == MLR_OK) {
-        prune(item);
-    }
+    prune(item);
     if (item->count == 0) { /* nothing fits: stored as it is, for the report to say so */
         item->option[0] = (mlr_tune_option){
             .choice = {.strategy = MLR_STRATEGY_raw, .level = FIRST_LEVEL},
