@@ -123,6 +123,10 @@ check-unit: $(tests)
 check-cli: $(B)/mallorn
 	$(Q)for t in tests/cli/*.sh; do [ -f "$$t" ] || continue; \
 	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
+.PHONY: check-long
+check-long: $(B)/mallorn ## run the tests that take minutes
+	$(Q)for t in tests/long/*.sh; do \
+	    MALLORN=$(abspath $<) sh $$t && echo "  ok    $$t" || exit 1; done
 check-seeds: $(replays)
 	$(Q)for f in $(fuzzers); do $(B)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f/* || exit 1; done
 check-corpus: $(B)/tests/formats/test_corpus ## open every model of ../shared/corpus and prove its tiling

@@ -47,17 +47,31 @@ static mlr_hint *add(list *l, mlr_hint_kind kind, double figure, double bound)
     return h;
 }
 
+/* Whether one rank more holds far more than its share of what is left: then the product is
+   not complete yet. */
+static bool more_to_come(const mlr_low_rank *r, uint32_t rank, uint32_t full)
+{
+    double gain = r->energy[rank + 1] - r->energy[rank];
+    double share = (1 - r->energy[rank + 1]) / (double)(full - rank - 1);
+    return gain > 8 * share && gain > 1e-4;
+}
+
 /* A rank well below full that holds most of the change. */
 static void low_rank(list *l, const mlr_low_rank *r)
 {
     uint32_t full = r->rows < r->cols ? r->rows : r->cols;
     uint32_t most = full / 8 < r->ranks ? full / 8 : r->ranks;
-    for (uint32_t rank = 1; rank <= most; rank++) {
-        if (r->energy[rank] >= LOW_RANK) {
-            add(l, MLR_HINT_LOW_RANK, r->energy[rank], LOW_RANK)->rank = rank;
-            return;
-        }
+    uint32_t rank = 1;
+    while (rank <= most && r->energy[rank] < LOW_RANK) {
+        rank++;
     }
+    if (rank > most) {
+        return;
+    }
+    while (rank < most && more_to_come(r, rank, full)) {
+        rank++;
+    }
+    add(l, MLR_HINT_LOW_RANK, r->energy[rank], LOW_RANK)->rank = rank;
 }
 
 static void scaled(list *l, const mlr_delta *d)

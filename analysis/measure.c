@@ -524,7 +524,7 @@ static mlr_status measure_side(run *r, unsigned side, mlr_err *err)
     mlr_pass p = {.kernels = r->options->kernels, .alone = side};
     totals t;
     mlr_overlay_alone(&p.view, r->pair, side);
-    mlr_pass_plan(&p, r->options, false);
+    mlr_pass_plan(&p, r->options, r->detail != NULL);
     mlr_status status = run_pass(r, &p, &t, err);
     if (status == MLR_OK) {
         if (p.numbers) {

@@ -1,6 +1,9 @@
 #include "analysis/measure_kernels.h"
 
 #include <math.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "apply/base/mem.h"
 
@@ -139,11 +142,20 @@ static void columns(uint32_t *to, const uint8_t *f, size_t count)
 const mlr_measure_kernels mlr_measure_scalar = {"scalar", sums,  sums_of, widen, compare,
                                                 flags,    delta, side,    cell,  columns};
 
+#if defined(__x86_64__)
+/* __builtin_cpu_supports() knows this one in some compilers only. */
+static int has_lzcnt(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT) != 0;
+}
+#endif
+
 const mlr_measure_kernels *mlr_measure_best(void)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
-        __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("lzcnt")) {
+        __builtin_cpu_supports("bmi2") && has_lzcnt()) {
         return &mlr_measure_avx2;
     }
 #endif

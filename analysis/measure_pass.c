@@ -69,12 +69,13 @@ static void plan_values(mlr_pass *p, unsigned side)
     }
 }
 
-void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool places)
+void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool detail)
 {
     const mlr_overlay_side *o = &p->view.side[0], *n = &p->view.side[1];
     const mlr_dtype *mine = p->pair || p->alone == 1 ? n->dtype : o->dtype;
     p->full = options->depth == MLR_DEPTH_FULL;
-    p->places = places && p->pair && p->full;
+    p->values = detail;
+    p->places = detail && p->pair && p->full;
     p->codes = !p->pair || o->dtype == n->dtype;
     p->numbers = mlr_numeric_known(mine) && (!p->pair || mlr_numeric_known(o->dtype));
     p->bytes = mine->cls == MLR_CLASS_BLOCK || mine->cls == MLR_CLASS_OPAQUE;
@@ -419,6 +420,9 @@ static void count_deltas(const mlr_pass *p, mlr_pass_lane *lane, piece *w, size_
                          bool few)
 {
     uint32_t *table = lane->tables + MLR_T_DELTA_VALUE;
+    if (!p->values) {
+        return;
+    }
     if (!p->numbers || moved == 0) {
         memset(lane->d, 0, w->count * sizeof *lane->d);
         table[0] += p->numbers ? (uint32_t)w->count : 0;
@@ -483,7 +487,9 @@ static void count_side(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part,
     static const unsigned place[MLR_SIDES] = {MLR_T_OLD_VALUE, MLR_T_NEW_VALUE};
     double least = mlr_least_normal(p->view.side[side].dtype);
     p->kernels->side(&part->side[side], lane->v[side], w->count, least);
-    mlr_count_values(lane->tables + place[side], lane->v[side], w->count);
+    if (p->values) {
+        mlr_count_values(lane->tables + place[side], lane->v[side], w->count);
+    }
 }
 
 static void measure_both(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, piece *w)

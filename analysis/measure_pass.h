@@ -35,6 +35,7 @@ typedef struct mlr_pass {
     bool tables;  /* side facts come from the tables (at most 16 bits) */
     bool cast;    /* retyped floats: count exact casts */
     bool places;  /* grid, rows, columns */
+    bool values;  /* histograms of values */
     mlr_code_kind kind;
     uint64_t chunks, chunk_elements, pieces_per_row;
     uint64_t row_group, col_group;
@@ -78,7 +79,7 @@ typedef struct mlr_pass_lane {
 } mlr_pass_lane;
 
 /* Fixes what follows from the view and the depth. */
-void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool places);
+void mlr_pass_plan(mlr_pass *p, const mlr_measure_options *options, bool detail);
 
 /* Measures chunk `index` into `part`. */
 void mlr_pass_chunk(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, uint64_t index);

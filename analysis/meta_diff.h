@@ -29,7 +29,7 @@ mlr_status mlr_meta_diff_make(mlr_meta_diff *out, const mlr_model *old_model,
                               const mlr_model *new_model, const mlr_work *work,
                               mlr_pool *pool, mlr_err *err);
 
-enum { MLR_NO_TOKEN = UINT32_MAX };
+#define MLR_NO_TOKEN UINT32_MAX
 
 typedef struct mlr_token_change { /* a token that was added, removed or moved */
     mlr_str text;

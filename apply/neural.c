@@ -79,7 +79,7 @@ static size_t align64(size_t n)
     return (n + 63) & ~(size_t)63;
 }
 
-static size_t table_bytes(const mlr_neural_head *h)
+size_t mlr_neural_table_bytes(const mlr_neural_head *h)
 {
     if ((h->form & MLR_NEURAL_NARROW) != 0) {
         return align64((size_t)h->tables * (h->tokens + 1U) * sizeof(uint16_t));
@@ -102,7 +102,7 @@ mlr_status mlr_neural_need(const mlr_record *r, size_t *bytes, mlr_err *err)
     uint64_t lines = 0;
     uint64_t factors = 0;
     uint64_t total = 0;
-    size_t fixed = align64(sizeof(mlr_neural)) + table_bytes(&h);
+    size_t fixed = align64(sizeof(mlr_neural)) + mlr_neural_table_bytes(&h);
     bool ok = mlr_add_u64(h.rows, h.rank == 0 ? 0 : r->row, &lines) &&
               mlr_mul_u64(lines, rank_pairs(&h) * 2 * sizeof(int16_t), &factors) &&
               mlr_add_u64(factors, fixed + 256, &total) && mlr_to_size(total, bytes);
@@ -215,7 +215,7 @@ static bool read_map(mlr_bits *d, mlr_table_model *m, const mlr_neural_head *h,
     return known == h->tables;
 }
 
-static bool read_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, void *to)
+bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, void *to)
 {
     mlr_table_model m;
     uint8_t rows[2][MLR_TOKEN_LIMIT] = {{0}};
@@ -340,10 +340,10 @@ mlr_status mlr_neural_prepare(void *state, const mlr_record *r, mlr_err *err)
     mlr_bits d;
     if (h.tables > 0) {
         mlr_bits_begin(&d, r->model + h.tables_at, r->model_bytes - h.tables_at);
-        if (!read_tables(n, &h, &d, at)) {
+        if (!mlr_neural_tables(n, &h, &d, at)) {
             return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "neural tables");
         }
-        at += table_bytes(&h);
+        at += mlr_neural_table_bytes(&h);
     }
     if (n->rank > 0) {
         int16_t *v = (int16_t *)(void *)at;

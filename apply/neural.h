@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "apply/bits.h"
 #include "apply/decoder.h"
 #include "apply/number.h"
 #include "apply/rans.h"
@@ -72,6 +73,15 @@ mlr_status mlr_neural_need(const mlr_record *r, size_t *bytes, mlr_err *err);
 /* `state` holds what mlr_neural_need() said, aligned to 64. */
 mlr_status mlr_neural_prepare(void *state, const mlr_record *r, mlr_err *err);
 
+/*
+ * Reads a map of classes x edges contexts, and tables, from where codec/table_fit.h put
+ * them, into n->map and n->tables; `to` has room for mlr_neural_table_bytes(). Other
+ * strategies with tables fill in what is read of the head: form, classes, edges, lag,
+ * tables, tokens.
+ */
+bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, void *to);
+size_t mlr_neural_table_bytes(const mlr_neural_head *h);
+
 /* Sets all of `m` that does not come from tables and factors. */
 void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head *h);
 
@@ -89,7 +99,7 @@ uint32_t mlr_table_weight(unsigned q, unsigned fine);
 /* Contexts of the table coding, the same for writer and reader. */
 typedef struct mlr_table_model {
     uint32_t map_same[3], map_new[2], absent[3][3], zero[4], sign[4];
-    uint32_t size[4][65 + 130], last[65 + 130], factor[65 + 260];
+    uint32_t size[4][65 + 130], last[65 + 130];
 } mlr_table_model;
 void mlr_table_model_reset(mlr_table_model *t);
 unsigned mlr_table_guess(const uint8_t *q, const uint8_t *before, unsigned t);

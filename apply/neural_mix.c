@@ -6,16 +6,18 @@
 #include "apply/token.h"
 
 enum {
-    LIMIT = 255,    /* of updates that slow a slot down */
+    LIMIT = 1023,   /* of updates that slow a slot down */
     CONFIDENT = 60, /* updates that a prior stands for, at most */
     INHERITED = 4,  /* updates a slot begins with when it takes over another's chance */
     WEIGHT_ONE = 1 << 16,
-    LEARN_SHIFT = 14, /* of the weights */
+    LEARN_SHIFT = 16, /* of the weights */
     /* nodes */
     NODE_ZERO = 0,
     NODE_SIGN = 1,
-    NODE_LENGTH = 2, /* 64 of them */
-    NODE_BELOW = 66  /* trees of the bits below the highest, by length */
+    NODE_SHORT = 2, /* lengths below SHORT in unary */
+    SHORT = 4,
+    NODE_LONG = 6,  /* a tree of the 6 bits of what is above */
+    NODE_BELOW = 70 /* trees of the bits below the highest, by length */
 };
 
 /* How often each decision was each way in the residuals that a table counted. */
@@ -28,10 +30,14 @@ static void count_size(prior *p, unsigned length, unsigned top_bits, unsigned kn
 {
     unsigned kind = length < 8 ? length : 8;
     unsigned node = 1;
-    for (unsigned l = 0; l < length; l++) {
-        p->seen[NODE_LENGTH + l][1] += times;
+    for (unsigned l = 0; l < SHORT && l <= length; l++) {
+        p->seen[NODE_SHORT + l][l < length] += times;
     }
-    p->seen[NODE_LENGTH + length][0] += length < 63 ? times : 0;
+    for (unsigned i = 0, at = 1; length >= SHORT && i < 6; i++) {
+        unsigned bit = (length - SHORT) >> (5 - i) & 1;
+        p->seen[NODE_LONG + at][bit] += times;
+        at = at << 1 | bit;
+    }
     for (unsigned i = 0; i < known; i++) {
         unsigned bit = top_bits >> (known - 1 - i) & 1;
         p->seen[NODE_BELOW + (kind - 1) * 7 + node - 1][bit] += times;
@@ -84,13 +90,16 @@ static void begin_with_tables(mlr_nmix *m)
 void mlr_nmix_begin(mlr_nmix *m)
 {
     mlr_bit_reset(m->slot[0], sizeof m->slot / sizeof(uint32_t));
-    for (size_t i = 0; i < MLR_NMIX_NODES * MLR_NEURAL_CLASSES; i++) {
+    for (size_t i = 0; i < MLR_NMIX_NODES; i++) {
         for (size_t k = 0; k < MLR_NMIX_INPUTS; k++) {
-            m->weight[i][k] = WEIGHT_ONE * 3 / 10;
+            m->weight[i][k] = k == 0 ? WEIGHT_ONE * 3 / 10 : WEIGHT_ONE * 22 / 100;
         }
     }
-    for (uint32_t n = 0; n < 256; n++) {
+    for (uint32_t n = 0; n < 1024; n++) {
         m->rate[n] = (uint16_t)((1U << 17) / (2 * n + 3));
+    }
+    for (uint32_t i = 0; i < 4096; i++) {
+        m->logit[i] = (int16_t)mlr_stretch(16 * i + 8);
     }
     if (m->model->tables.narrow != NULL) {
         begin_with_tables(m);
@@ -110,17 +119,11 @@ static void learn(const mlr_nmix *m, uint32_t *slot, unsigned bit)
     *slot = (uint32_t)p << 10 | (n < LIMIT ? n + 1 : n);
 }
 
-static uint32_t chance_of(uint32_t slot)
-{
-    uint32_t p = slot >> 16;
-    return p == 0 ? 1 : p;
-}
-
 static unsigned code(mlr_nmix *m, unsigned node, unsigned bit)
 {
     uint32_t *slot[MLR_NMIX_INPUTS];
     int32_t in[MLR_NMIX_INPUTS];
-    int32_t *weight = m->weight[node * MLR_NEURAL_CLASSES + m->class];
+    int32_t *weight = m->weight[node];
     int64_t sum = 0;
     for (unsigned k = 0; k < MLR_NMIX_INPUTS; k++) {
         slot[k] = &m->slot[k][m->context[k] * MLR_NMIX_NODES + node];
@@ -129,7 +132,7 @@ static unsigned code(mlr_nmix *m, unsigned node, unsigned bit)
             uint32_t seen = first & 1023;
             *slot[k] = (first & ~1023U) | (seen < INHERITED ? seen : INHERITED);
         }
-        in[k] = mlr_stretch(chance_of(*slot[k]));
+        in[k] = m->logit[*slot[k] >> 20];
         sum += (int64_t)in[k] * weight[k];
     }
     int64_t mixed = sum / WEIGHT_ONE;
@@ -173,13 +176,10 @@ static void choose_contexts(mlr_nmix *m, const mlr_nmix_element *e)
     }
     uint32_t row = level_of(m->row);
     uint32_t column = level_of(m->column[e->column % MLR_NMIX_COLUMNS]);
-    m->class = class;
     m->context[0] = e->raw;
     m->context[1] = class * 16 + fine;
-    m->context[2] = class * 8 + row + (edge >= 4 ? 128U : 0);
+    m->context[2] = edges > 1 ? edge * 16 + row + column : class * 16 + row + column;
     m->context[3] = class * 8 + column + (edge >= 4 ? 128U : 0);
-    m->context[4] = class * 16 + least(m->near[0], 3) * 4 + least(m->near[1], 3);
-    m->context[5] = edges > 1 ? edge * 16 + (row + column) : class * 16 + row + column;
 }
 
 /* Keeps what later elements want to know of this one. */
@@ -214,6 +214,24 @@ static uint64_t code_below(mlr_nmix *m, unsigned length, uint64_t size)
     return v;
 }
 
+/* log2 of the size; a stream may say up to 67, which is cut. */
+static unsigned code_length(mlr_nmix *m, unsigned top)
+{
+    unsigned length = 0;
+    while (length < SHORT && code(m, NODE_SHORT + length, top > length) != 0) {
+        length++;
+    }
+    if (length < SHORT) {
+        return length;
+    }
+    unsigned at = 1;
+    for (unsigned i = 0; i < 6; i++) {
+        at = at << 1 | code(m, NODE_LONG + at, (top - SHORT) >> (5 - i) & 1);
+    }
+    length = at - 64 + SHORT;
+    return length < 63 ? length : 63;
+}
+
 uint64_t mlr_nmix_code(mlr_nmix *m, const mlr_nmix_element *e, uint64_t z)
 {
     choose_contexts(m, e);
@@ -224,11 +242,7 @@ uint64_t mlr_nmix_code(mlr_nmix *m, const mlr_nmix_element *e, uint64_t z)
     /* 1, 2, 3, 4 are -1, 1, -2, 2 */
     unsigned positive = code(m, NODE_SIGN, (z & 1) == 0);
     uint64_t size = (z >> 1) + (z & 1);
-    unsigned length = 0;
-    unsigned top = size == 0 ? 0 : mlr_log2_u64(size);
-    while (length < 63 && code(m, NODE_LENGTH + length, top > length) != 0) {
-        length++;
-    }
+    unsigned length = code_length(m, size == 0 ? 0 : mlr_log2_u64(size));
     size = code_below(m, length, size);
     remember(m, e, size);
     return positive != 0 ? size << 1 : (size << 1) - 1;

@@ -9,7 +9,7 @@
 #include "apply/predict.h"
 
 enum {
-    MLR_NMIX_INPUTS = 6,
+    MLR_NMIX_INPUTS = 4,
     MLR_NMIX_CONTEXTS = 256, /* of each input */
     MLR_NMIX_NODES = 128,    /* decisions a residual may take, numbered */
     MLR_NMIX_COLUMNS = 4096  /* whose activity is remembered; longer rows share */
@@ -24,14 +24,14 @@ typedef struct mlr_nmix {
     void *coder;
     const mlr_neural *model;
     uint32_t slot[MLR_NMIX_INPUTS][MLR_NMIX_CONTEXTS * MLR_NMIX_NODES]; /* as mlr_bit */
-    int32_t weight[MLR_NMIX_NODES * MLR_NEURAL_CLASSES][MLR_NMIX_INPUTS];
-    uint16_t rate[256];
+    int32_t weight[MLR_NMIX_NODES][MLR_NMIX_INPUTS];
+    uint16_t rate[1024];
+    int16_t logit[4096];              /* of a slot's upper 12 bits */
     int16_t column[MLR_NMIX_COLUMNS]; /* how much more than usual it changes, in 1/256 */
     int16_t usual[MLR_NEURAL_RAW];    /* bit length of residuals by raw context, in 1/256 */
     int32_t row;                      /* as column, of the last elements */
     uint32_t near[2];                 /* bit lengths of the two residuals before */
     uint32_t context[MLR_NMIX_INPUTS];
-    uint32_t class;
 } mlr_nmix;
 
 /* Begins a block; all but decide, coder and model is set here. */

@@ -118,7 +118,7 @@ typedef struct mlr_record_head {
     bool is_inline;
     const uint8_t *payload; /* where inline */
     size_t payload_bytes;
-    uint64_t blocks; /* 0 for `copy`, which has no payload */
+    uint64_t blocks; /* 0 for a `copy` that converts nothing */
     mlr_decoder_need need;
 } mlr_record_head;
 

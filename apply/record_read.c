@@ -51,10 +51,6 @@ static void check_old_bytes(mlr_cursor *c, const mlr_record *r, uint64_t at)
         return;
     }
     uint64_t want = r->new_bytes;
-    if (r->old_dtype != r->dtype && r->decoder->id == MLR_STRATEGY_copy) {
-        mlr_fail(c->err, MLR_E_FORMAT, at, "copy without a conversion");
-        return;
-    }
     if (r->old_dtype != r->dtype) {
         bool plain = r->old_dtype->block_items == r->dtype->block_items;
         if (!plain || r->new_bytes % r->dtype->block_bytes != 0 ||
@@ -120,10 +116,12 @@ static void read_block_size(mlr_cursor *c, mlr_record_head *r, const mlr_patch_n
     }
 }
 
+/* Bytes that stay what they were need no blocks; elements that are converted do. */
 static void count_blocks(mlr_record_head *r)
 {
     const mlr_record *rec = &r->record;
-    if (rec->decoder->id == MLR_STRATEGY_copy || rec->new_bytes == 0) {
+    bool copies = rec->decoder->id == MLR_STRATEGY_copy && rec->old_dtype == rec->dtype;
+    if (copies || rec->new_bytes == 0) {
         r->blocks = 0;
     } else if (r->is_inline) {
         r->blocks = 1;

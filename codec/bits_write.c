@@ -6,11 +6,21 @@ enum { LIMIT = 60 }; /* as in apply/bits.c */
 
 void mlr_bits_out_begin(mlr_bits_out *e, mlr_buf *to)
 {
-    *e = (mlr_bits_out){.to = to, .high = UINT32_MAX};
+    e->to = to;
+    e->low = 0;
+    e->high = UINT32_MAX;
+    e->held_bytes = 0;
+}
+
+void mlr_bits_out_pass_on(mlr_bits_out *e)
+{
+    mlr_buf_add(e->to, e->held, e->held_bytes);
+    e->held_bytes = 0;
 }
 
 void mlr_bits_out_end(mlr_bits_out *e)
 {
+    mlr_bits_out_pass_on(e);
     for (unsigned n = 0; n <= 4; n++) {
         uint64_t unit = (uint64_t)1 << (32 - 8 * n);
         uint64_t value = (e->low + unit - 1) / unit * unit;

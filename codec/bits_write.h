@@ -8,7 +8,11 @@
 typedef struct mlr_bits_out {
     mlr_buf *to; /* borrowed */
     uint32_t low, high;
+    size_t held_bytes;
+    uint8_t held[256]; /* on their way to the buffer */
 } mlr_bits_out;
+
+void mlr_bits_out_pass_on(mlr_bits_out *e);
 
 void mlr_bits_out_begin(mlr_bits_out *e, mlr_buf *to);
 
@@ -24,7 +28,10 @@ static inline void mlr_bits_put_raw(mlr_bits_out *e, uint32_t p16, unsigned bit)
         e->low = mid + 1;
     }
     while (((e->low ^ e->high) & 0xff000000U) == 0) {
-        mlr_buf_u8(e->to, (uint8_t)(e->high >> 24));
+        e->held[e->held_bytes++] = (uint8_t)(e->high >> 24);
+        if (e->held_bytes == sizeof e->held) {
+            mlr_bits_out_pass_on(e);
+        }
         e->low <<= 8;
         e->high = e->high << 8 | 255;
     }

@@ -4,12 +4,12 @@
 #include "apply/token.h"
 #include "codec/bits_write.h"
 #include "codec/cost.h"
-#include "codec/lowrank.h"
+#include "codec/factors.h"
 #include "codec/neural_study.h"
 #include "codec/strategy.h"
 #include "codec/tokens.h"
 
-enum { TABLES_WIDE = 32, TABLES_NARROW = 6 };
+enum { TABLES_WIDE = 32, TABLES_NARROW = 6, RARE = 8 /* elements a bit: no search */ };
 
 static mlr_status no_memory(mlr_err *err)
 {
@@ -203,7 +203,8 @@ static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t
                               mlr_neural_plan *p, mlr_sweep *s, mlr_buf *out, mlr_err *err)
 {
     mlr_factors f;
-    if (e->quick || !e->search || e->max_state != 0 || cost >> 19 < 1024) {
+    if (e->quick || !e->search || e->max_state != 0 || cost >> 19 < 1024 ||
+        cost >> 16 < v->record->new_bytes / p->model.now.bytes / RARE) {
         return MLR_OK;
     }
     mlr_status status = mlr_lowrank_search(e, v, &p->model, &f, err);

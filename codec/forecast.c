@@ -2,16 +2,17 @@
 
 #include <math.h>
 
+#include "apply/patch_format.h"
 #include "codec/pair_view.h"
 
-enum { RECORD_BYTES = 24, DESKTOP_BLOCK = 1 << 20 }; /* a record's own fields, about */
+enum { DESKTOP_BLOCK = 1 << 20 };
 
 static mlr_sample sample_of(mlr_effort effort, mlr_clock clock)
 {
     static const mlr_sample samples[] = {
-        [MLR_EFFORT_GLANCE] = {.pieces = 3, .piece_bytes = 32 << 10},
-        [MLR_EFFORT_DEFAULT] = {.pieces = 4, .piece_bytes = 128 << 10},
-        [MLR_EFFORT_CLOSE] = {.pieces = 12, .piece_bytes = 256 << 10},
+        [MLR_EFFORT_GLANCE] = {.pieces = 3, .piece_bytes = 32 << 10, .priced = true},
+        [MLR_EFFORT_DEFAULT] = {.pieces = 3, .piece_bytes = 1 << 20, .priced = true},
+        [MLR_EFFORT_CLOSE] = {.pieces = 8, .piece_bytes = 4 << 20, .priced = true},
         [MLR_EFFORT_EXACT] = {.pieces = 0},
     };
     mlr_sample s = samples[effort];
@@ -34,27 +35,100 @@ static mlr_encoding encoding_of(const mlr_predictor *p, const mlr_device *device
     return e;
 }
 
-static void fill(mlr_prediction *out, const mlr_trial *t, const mlr_record *r, uint8_t id)
+/* --- what a record takes around its payloads ---------------------------------------------
+ */
+
+static unsigned varint_bytes(uint64_t v)
 {
-    uint64_t blocks = r->new_bytes == 0 ? 0 : (r->new_bytes - 1) / r->block_new + 1;
-    *out = (mlr_prediction){.bytes = t->bytes + RECORD_BYTES + 8 * blocks,
-                            .error = t->error,
-                            .strategy = id,
-                            .exact = t->exact,
-                            .lossless = t->lossless,
-                            .fits = true};
-    out->memory = t->need.state_bytes + t->need.work_bytes + r->block_old +
-                  2 * (uint64_t)r->block_new;
-    out->encode_bytes_s = t->encode_s > 0 ? (double)t->encoded / t->encode_s : 0;
-    out->decode_bytes_s = t->decode_s > 0 ? (double)t->encoded / t->decode_s : 0;
+    unsigned n = 1;
+    for (; v >= 0x80; v >>= 7) {
+        n++;
+    }
+    return n;
 }
 
-static mlr_status predict_coded(const mlr_predictor *p, const mlr_view *v,
-                                const mlr_choice *choice, mlr_effort effort,
+uint64_t mlr_forecast_chunk(uint64_t content)
+{
+    return 1 + varint_bytes(content) + content + MLR_CHUNK_CHECK;
+}
+
+/* All chunks of a record whose blocks have `payload` bytes together, rightly so where there
+   is one block. */
+static mlr_status framed(const mlr_predictor *p, const mlr_plan_record *plan,
+                         const mlr_record *r, uint64_t payload, uint64_t *out, mlr_err *err)
+{
+    uint64_t blocks =
+        plan->copy || r->new_bytes == 0 ? 0 : (r->new_bytes - 1) / r->block_new + 1;
+    mlr_record bare = *r;
+    bare.model_bytes = 0;
+    mlr_buf head;
+    mlr_buf_init(&head, p->alloc);
+    mlr_write_record(&head, &bare, plan->glue_before, blocks == 1, plan->refs,
+                     plan->ref_count, (uint32_t)p->plan->matching->old_model->member_count);
+    uint64_t content =
+        head.size - 1 + varint_bytes(r->model_bytes) + (uint64_t)r->model_bytes;
+    *out = mlr_forecast_chunk(content + (blocks == 1 ? payload : 0));
+    if (blocks > 1) {
+        *out +=
+            blocks * (mlr_forecast_chunk(payload / blocks) - payload / blocks) + payload;
+    }
+    bool failed = head.failed;
+    mlr_buf_release(&head);
+    return failed ? mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for a forecast")
+                  : MLR_OK;
+}
+
+/* --- one record -------------------------------------------------------------------------
+ */
+
+/* Like the maker, which stores a record that grows as it is. */
+static mlr_status price(const mlr_predictor *p, const mlr_plan_record *plan,
+                        const mlr_trial *t, mlr_record *r, uint64_t *out, mlr_err *err)
+{
+    uint64_t payload = t->bytes - t->model_bytes;
+    r->model_bytes = (size_t)t->model_bytes;
+    if (t->bytes >= r->new_bytes) {
+        r->decoder = mlr_decoder_get(MLR_STRATEGY_raw);
+        r->model_bytes = 0;
+        payload = r->new_bytes;
+    }
+    return framed(p, plan, r, payload, out, err);
+}
+
+static double speed(double bytes, double fixed_s, double block_s, uint64_t encoded)
+{
+    return block_s > 0 ? bytes / (fixed_s + block_s * bytes / (double)encoded) : 0;
+}
+
+static void fill(mlr_prediction *out, const mlr_trial *t, const mlr_record *r, uint8_t id)
+{
+    double all = (double)r->new_bytes;
+    out->strategy = id;
+    out->error = t->error;
+    out->exact = t->exact;
+    out->lossless = t->lossless;
+    out->fits = true;
+    out->memory = t->need.state_bytes + t->need.work_bytes + r->block_old +
+                  2 * (uint64_t)r->block_new;
+    out->encode_bytes_s = speed(all, t->study_s, t->encode_s, t->encoded);
+    out->decode_bytes_s = speed(all, 0, t->decode_s, t->encoded);
+}
+
+/* One record to predict. */
+typedef struct question {
+    const mlr_plan_record *plan;
+    const mlr_view *view;
+    const mlr_choice *choice;
+    mlr_effort effort;
+} question;
+
+static mlr_status predict_coded(const mlr_predictor *p, const question *q,
                                 mlr_prediction *out, mlr_err *err)
 {
+    const mlr_choice *choice = q->choice;
+    const mlr_view *v = q->view;
     const mlr_device *device = p->device != NULL ? p->device : mlr_device_at(0);
-    mlr_encoding e = encoding_of(p, device, choice, effort);
+    mlr_encoding e = encoding_of(p, device, choice, q->effort);
     uint8_t id = (uint8_t)choice->strategy;
     mlr_trial t;
     if (choice->strategy < 0 &&
@@ -67,7 +141,8 @@ static mlr_status predict_coded(const mlr_predictor *p, const mlr_view *v,
         return MLR_OK;
     }
     mlr_err failure = {0};
-    mlr_trial_run(&t, &e, v, encoder, p->inflater, sample_of(effort, p->clock), &failure);
+    mlr_trial_run(&t, &e, v, encoder, p->inflater, sample_of(q->effort, p->clock),
+                  &failure);
     if (failure.status == MLR_E_UNSUPPORTED) {
         return MLR_OK;
     }
@@ -75,11 +150,22 @@ static mlr_status predict_coded(const mlr_predictor *p, const mlr_view *v,
         *err = failure;
         return err->status;
     }
-    fill(out, &t, v->record, id);
-    if (out->bytes > v->record->new_bytes + RECORD_BYTES) {
-        out->bytes = v->record->new_bytes + RECORD_BYTES; /* it would be stored raw */
-    }
-    return MLR_OK;
+    mlr_record r = *v->record;
+    r.decoder = mlr_decoder_get(id);
+    r.level = (uint8_t)e.level;
+    fill(out, &t, &r, id);
+    return price(p, q->plan, &t, &r, &out->bytes, err);
+}
+
+/* Nothing but its references. */
+static mlr_status predict_copy(const mlr_predictor *p, const mlr_plan_record *r,
+                               const mlr_view *v, mlr_prediction *out, mlr_err *err)
+{
+    mlr_record record = *v->record;
+    record.decoder = mlr_decoder_get(MLR_STRATEGY_copy);
+    *out = (mlr_prediction){
+        .strategy = MLR_STRATEGY_copy, .exact = true, .lossless = true, .fits = true};
+    return framed(p, r, &record, 0, &out->bytes, err);
 }
 
 mlr_status mlr_predict_record(const mlr_predictor *p, size_t record,
@@ -88,14 +174,6 @@ mlr_status mlr_predict_record(const mlr_predictor *p, size_t record,
 {
     const mlr_plan_record *r = &p->plan->records[record];
     const mlr_device *device = p->device != NULL ? p->device : mlr_device_at(0);
-    if (r->copy) {
-        *out = (mlr_prediction){.bytes = RECORD_BYTES,
-                                .strategy = MLR_STRATEGY_copy,
-                                .exact = true,
-                                .lossless = true,
-                                .fits = true};
-        return MLR_OK;
-    }
     uint32_t block = device->block_bytes > 0 ? device->block_bytes : DESKTOP_BLOCK;
     if (choice->block_bytes > 0 && choice->block_bytes < block) {
         block = choice->block_bytes;
@@ -104,7 +182,12 @@ mlr_status mlr_predict_record(const mlr_predictor *p, size_t record,
     mlr_pool_init(&pool, p->alloc);
     mlr_pair_view view;
     if (mlr_pair_view_init(&view, p->plan, r, block, &pool, err) == MLR_OK) {
-        predict_coded(p, &view.view, choice, effort, out, err);
+        question q = {.plan = r, .view = &view.view, .choice = choice, .effort = effort};
+        if (r->copy) {
+            predict_copy(p, r, &view.view, out, err);
+        } else {
+            predict_coded(p, &q, out, err);
+        }
     }
     mlr_pool_release(&pool);
     return err->status;
@@ -112,16 +195,14 @@ mlr_status mlr_predict_record(const mlr_predictor *p, size_t record,
 
 size_t mlr_plan_records_of(const mlr_plan *plan, uint32_t pair, size_t *first)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < plan->record_count; i++) {
-        if (plan->records[i].pair == pair) {
-            *first = count == 0 ? i : *first;
-            count++;
-        } else if (count > 0) {
-            break;
-        }
+    if (pair >= plan->matching->new_count || plan->first_record[pair] == MLR_NO_RECORD) {
+        return 0;
     }
-    return count;
+    size_t i = *first = plan->first_record[pair];
+    while (i < plan->record_count && plan->records[i].pair == pair) {
+        i++;
+    }
+    return i - *first;
 }
 
 static void add_prediction(mlr_prediction *sum, const mlr_prediction *one)

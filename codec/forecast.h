@@ -9,14 +9,15 @@
 
 typedef enum mlr_effort {
     MLR_EFFORT_GLANCE,  /* three pieces of 32 KiB: for a first look at every tensor */
-    MLR_EFFORT_DEFAULT, /* four pieces of 128 KiB */
-    MLR_EFFORT_CLOSE,   /* twelve pieces of 256 KiB */
+    MLR_EFFORT_DEFAULT, /* three blocks of at most 1 MiB */
+    MLR_EFFORT_CLOSE,   /* eight blocks of at most 4 MiB */
     MLR_EFFORT_EXACT    /* all of the tensor */
 } mlr_effort;
 
 typedef struct mlr_prediction {
     uint64_t bytes; /* of the tensor in the patch, with its record */
-    double error;   /* relative, one standard error; 0 where exact */
+    double error;   /* relative, one standard error, with an allowance where the pieces
+                       are shorter than blocks; 0 where exact */
     double encode_bytes_s,
         decode_bytes_s; /* new bytes per second on one thread; 0: unknown */
     uint64_t memory;    /* that a serial applier needs for its blocks and tables */
@@ -58,5 +59,12 @@ size_t mlr_plan_records_of(const mlr_plan *plan, uint32_t pair, size_t *first);
 mlr_status mlr_predict_tensor(const mlr_predictor *p, uint32_t pair,
                               const mlr_choice *choice, mlr_effort effort,
                               mlr_prediction *out, mlr_err *err);
+
+/* The structure chunks of a patch for this plan, exactly. What a patch has besides is its
+   header and, where that is small, the index of names. */
+mlr_status mlr_predict_structure(const mlr_predictor *p, uint64_t *bytes, mlr_err *err);
+
+/* Bytes of a chunk with `content` bytes of content. */
+uint64_t mlr_forecast_chunk(uint64_t content);
 
 #endif

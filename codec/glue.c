@@ -34,13 +34,14 @@ static mlr_status load(mlr_buf *to, const mlr_source *s, mlr_region r, mlr_err *
     return at == NULL ? no_memory(err) : s->read_at(s->ctx, r.off, at, (size_t)r.len, err);
 }
 
-static mlr_status load_old(image *img, const mlr_model *m, mlr_err *err)
+static mlr_status load_old(image *img, const mlr_model *m, uint32_t small_bytes,
+                           mlr_err *err)
 {
     for (uint32_t i = 0; i < m->member_count && err->status == MLR_OK; i++) {
         const mlr_member *member = &m->members[i];
         for (size_t k = 0; k < member->span_count && err->status == MLR_OK; k++) {
             const mlr_span *s = &m->spans[member->first_span + k];
-            if (s->tensor != MLR_NO_TENSOR && s->bytes.len >= MLR_SMALL_TENSOR) {
+            if (s->tensor != MLR_NO_TENSOR && s->bytes.len >= small_bytes) {
                 continue;
             }
             piece p = {.at = (uint32_t)img->bytes.size, .member = i, .off = s->bytes.off};
@@ -167,7 +168,8 @@ mlr_status mlr_glue_make(mlr_glue *g, const mlr_plan *plan, const mlr_allocator 
     g->bytes = g->bytes_memory.data;
     g->size = (uint32_t)g->bytes_memory.size;
     g->source = (mlr_source){.ctx = g, .size = g->size, .read_at = read_bytes};
-    if (err->status == MLR_OK && load_old(&old, m->old_model, err) == MLR_OK) {
+    if (err->status == MLR_OK &&
+        load_old(&old, m->old_model, plan->small_bytes, err) == MLR_OK) {
         match(g, &old, alloc, err);
     }
     mlr_buf_release(&old.bytes);

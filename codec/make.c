@@ -278,6 +278,21 @@ typedef struct batch {
     mlr_err *lane_err;
 } batch;
 
+static mlr_status study(const maker *k, job *j, const mlr_choice *choice, mlr_err *err)
+{
+    uint8_t id;
+    mlr_trial best;
+    const mlr_inflater *inflater = k->o->inflater;
+    if (mlr_choose(&id, &best, &j->encoding, &j->view.view, choice, k->device, inflater,
+                   err) != MLR_OK) {
+        return err->status;
+    }
+    return mlr_session_begin(&j->session, &j->encoding, &j->view.view, mlr_encoder_get(id),
+                             inflater, err);
+}
+
+/* A strategy that was asked for by name but needs more memory than the device has gives way
+   to the best one that fits. */
 static void study_task(void *arg, size_t i, unsigned lane)
 {
     batch *b = arg;
@@ -286,13 +301,12 @@ static void study_task(void *arg, size_t i, unsigned lane)
     if (is_copy(j) || !mlr_keep_going(&b->k->gate.tick, 0, 0)) {
         return;
     }
-    uint8_t id;
-    mlr_trial best;
-    const mlr_inflater *inflater = b->k->o->inflater;
-    if (mlr_choose(&id, &best, &j->encoding, &j->view.view, &j->plan->choice, b->k->device,
-                   inflater, &j->err) == MLR_OK) {
-        mlr_session_begin(&j->session, &j->encoding, &j->view.view, mlr_encoder_get(id),
-                          inflater, &j->err);
+    mlr_choice choice = j->plan->choice;
+    if (study(b->k, j, &choice, &j->err) == MLR_E_UNSUPPORTED && choice.strategy >= 0) {
+        mlr_session_end(&j->session);
+        j->err = (mlr_err){0};
+        choice.strategy = MLR_AUTO;
+        study(b->k, j, &choice, &j->err);
     }
 }
 

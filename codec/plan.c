@@ -10,6 +10,7 @@ typedef struct planner {
     mlr_plan_record *records;
     mlr_plan_glue *glue;
     size_t record_count, glue_count;
+    uint32_t small_bytes;
     uint64_t glue_waiting; /* structure bytes since the last record */
     mlr_err *err;
 } planner;
@@ -208,7 +209,7 @@ static void add_tensor(planner *p, uint32_t index)
     const mlr_matching *m = p->m;
     const mlr_pairing *q = &m->pairs[index];
     const mlr_tensor *t = &m->new_model->tensors[index];
-    if (t->data.len < MLR_SMALL_TENSOR) {
+    if (t->data.len < p->small_bytes) {
         add_glue(p, t->member, t->data, index);
         return;
     }
@@ -233,11 +234,26 @@ static uint64_t model_bytes(const mlr_model *m)
     return n;
 }
 
+/* A tensor's records follow each other; those of another tensor stand anywhere. */
+static uint32_t *index_records(const planner *p)
+{
+    size_t n = p->m->new_count;
+    uint32_t *first = mlr_pool_take(p->pool, (n + 1) * sizeof *first);
+    for (size_t i = 0; first != NULL && i < n; i++) {
+        first[i] = MLR_NO_RECORD;
+    }
+    for (size_t i = p->record_count; first != NULL && i > 0; i--) {
+        first[p->records[i - 1].pair] = (uint32_t)(i - 1);
+    }
+    return first;
+}
+
 mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_options *o,
                          mlr_pool *pool, mlr_err *err)
 {
     const mlr_model *model = m->new_model;
     planner p = {.m = m, .options = o, .pool = pool, .err = err};
+    p.small_bytes = o->small_bytes > 0 ? o->small_bytes : MLR_SMALL_TENSOR;
     /* A tensor that grew makes two records. */
     p.records = mlr_pool_take(pool, (2 * model->span_count + 1) * sizeof *p.records);
     p.glue = mlr_pool_take(pool, (model->span_count + 1) * sizeof *p.glue);
@@ -259,12 +275,18 @@ mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_op
     for (size_t i = 0; i < p.glue_count; i++) {
         glue_bytes += p.glue[i].bytes.len;
     }
+    const uint32_t *first_record = index_records(&p);
+    if (first_record == NULL) {
+        return no_memory(&p);
+    }
     *out = (mlr_plan){.matching = m,
+                      .first_record = first_record,
                       .records = p.records,
                       .glue = p.glue,
                       .record_count = p.record_count,
                       .glue_count = p.glue_count,
                       .glue_bytes = glue_bytes,
+                      .small_bytes = p.small_bytes,
                       .new_bytes = model_bytes(model),
                       .old_bytes = model_bytes(m->old_model)};
     return err->status;

@@ -3,59 +3,132 @@
 #include <math.h>
 #include <string.h>
 
+#include "codec/change_cost.h"
+
 /* --- one strategy --------------------------------------------------------------------- */
-
-/* Bytes of the i-th of `count` pieces spread evenly over the record, in whole units. */
-static size_t piece_at(const mlr_record *r, const mlr_sample *s, unsigned i, unsigned count,
-                       uint64_t *first)
-{
-    uint64_t unit = r->dtype->block_bytes;
-    uint64_t n = s->piece_bytes / unit * unit;
-    n = n == 0 ? unit : n;
-    if (n > r->block_new) {
-        n = r->block_new;
-    }
-    uint64_t room = r->new_bytes - n;
-    *first = count < 2 ? room / 2 : room / (count - 1) * i;
-    *first = *first / unit * unit;
-    return (size_t)n;
-}
-
-static void extrapolate(mlr_trial *t, const mlr_record *r, const double *rate, unsigned n)
-{
-    double mean = 0, spread = 0;
-    for (unsigned i = 0; i < n; i++) {
-        mean += rate[i] / n;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        spread += (rate[i] - mean) * (rate[i] - mean);
-    }
-    t->bytes = t->model_bytes + (uint64_t)(mean * (double)r->new_bytes);
-    double deviation = n > 1 ? sqrt(spread / (n - 1) / n) : mean / 4;
-    t->error = mean > 0 ? deviation / mean : 0;
-}
 
 enum { MOST_PIECES = 16 };
 
-static mlr_status run_pieces(mlr_trial *out, const mlr_session *s, mlr_bench *bench,
-                             mlr_sample sample, mlr_err *err)
+/* Pieces that are encoded, and what they say of the whole. */
+typedef struct pieces {
+    const mlr_record *r;
+    const mlr_sample *sample;
+    unsigned count;
+    double bytes[MOST_PIECES], price[MOST_PIECES];
+    double price_of_all;
+} pieces;
+
+/* The same on every run and machine. */
+static uint64_t scatter(uint64_t x)
 {
-    const mlr_record *r = &s->record;
-    double rate[MOST_PIECES] = {0};
-    unsigned count = sample.pieces < MOST_PIECES ? sample.pieces : MOST_PIECES;
+    x = (x + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 29) * 0x94d049bb133111eb;
+    return x ^ x >> 32;
+}
+
+/*
+ * Bytes of the i-th piece, in whole units: the first at the start, the last at the end. In
+ * between they are spread evenly, or, for a forecast, stand somewhere within their share:
+ * data may repeat at even distances. Pieces as long as blocks are blocks.
+ */
+static size_t piece_at(const pieces *p, unsigned i, uint64_t *first)
+{
+    const mlr_record *r = p->r;
+    uint64_t unit = r->dtype->block_bytes;
+    uint64_t n = p->sample->piece_bytes / unit * unit;
+    n = n == 0 ? unit : n;
+    if (n >= r->block_new) {
+        n = unit = r->block_new;
+    }
+    uint64_t room = r->new_bytes - n, share = p->count < 2 ? 0 : room / (p->count - 1);
+    uint64_t at = p->count < 2 ? room / 2 : share * i;
+    if (p->sample->priced && i > 0 && i + 1 < p->count) {
+        at += scatter(r->new_bytes + i) % (share + 1) - share / 2;
+    }
+    *first = at / unit * unit;
+    return (size_t)n;
+}
+
+/* The standard error of bytes over price, for few pieces and a whole that is not endless.
+ */
+static double error_of(const pieces *p, double ratio, double mean, double encoded)
+{
+    static const double few[] = {0, 0, 1.84, 1.32, 1.2, 1.14, 1.11, 1.09};
+    double rest = 0, n = p->count;
+    for (unsigned i = 0; i < p->count; i++) {
+        double off = p->bytes[i] - ratio * p->price[i];
+        rest += off * off;
+    }
+    double left = 1 - encoded / (double)p->r->new_bytes;
+    double sure = p->count < 8 ? few[p->count] : 1.06;
+    return sure * sqrt(rest / (n * (n - 1)) * (left > 0 ? left : 0)) / mean;
+}
+
+static void extrapolate(mlr_trial *t, const pieces *p)
+{
+    enum { SHORT_PIECE = 3, STRANGER = 25 }; /* percent */
+    double bytes = 0, price = 0;
+    for (unsigned i = 0; i < p->count; i++) {
+        bytes += p->bytes[i];
+        price += p->price[i];
+    }
+    double ratio = price > 0 ? bytes / price : 0;
+    t->bytes = t->model_bytes + (uint64_t)(ratio * p->price_of_all);
+    t->error = STRANGER / 100.0;
+    if (p->count > 1 && bytes > 0) {
+        t->error = error_of(p, ratio, bytes / p->count, (double)t->encoded);
+    }
+    if (p->sample->priced && p->sample->piece_bytes < p->r->block_new) {
+        /* A whole block has more to refer to, and starts but once. */
+        t->error +=
+            SHORT_PIECE / 100.0 * log2((double)p->r->block_new / p->sample->piece_bytes);
+    }
+    if (t->bytes > 0) { /* the model is known */
+        t->error *= (double)(t->bytes - t->model_bytes) / (double)t->bytes;
+    }
+}
+
+/* Whether the strategy's payloads follow the change rather than the new bytes. */
+static bool follows_change(const mlr_session *s)
+{
+    unsigned id = s->encoder->id;
+    return s->record.old_bytes > 0 &&
+           ((s->record.decoder->traits & MLR_NEEDS_OLD) != 0 || id == MLR_STRATEGY_neural ||
+            id == MLR_STRATEGY_neural_max || id == MLR_STRATEGY_mix);
+}
+
+static void encode_pieces(mlr_trial *out, const mlr_session *s, mlr_bench *bench, pieces *p,
+                          const mlr_change_cost *cost, mlr_err *err)
+{
     mlr_buf payload;
     mlr_buf_init(&payload, s->encoding->alloc);
-    for (unsigned i = 0; i < count && err->status == MLR_OK; i++) {
+    for (unsigned i = 0; i < p->count && err->status == MLR_OK; i++) {
         uint64_t first;
-        size_t n = piece_at(r, &sample, i, count, &first);
+        size_t n = piece_at(p, i, &first);
         payload.size = 0;
         if (mlr_session_block(s, bench, first, n, &payload, err) == MLR_OK) {
-            rate[i] = (double)payload.size / (double)n;
+            p->bytes[i] = (double)payload.size;
+            p->price[i] = mlr_change_cost_of(cost, first, n);
             out->encoded += n;
         }
     }
     mlr_buf_release(&payload);
-    extrapolate(out, r, rate, count);
+    p->price_of_all = mlr_change_cost_of(cost, 0, p->r->new_bytes);
+}
+
+static mlr_status run_pieces(mlr_trial *out, const mlr_session *s, mlr_bench *bench,
+                             const mlr_sample *sample, mlr_err *err)
+{
+    pieces p = {.r = &s->record,
+                .sample = sample,
+                .count = sample->pieces < MOST_PIECES ? sample->pieces : MOST_PIECES};
+    mlr_change_cost cost;
+    bool plain = !sample->priced || !follows_change(s);
+    if (mlr_change_cost_make(&cost, s->encoding, s->view, plain, err) == MLR_OK) {
+        encode_pieces(out, s, bench, &p, &cost, err);
+        extrapolate(out, &p);
+    }
+    mlr_change_cost_release(&cost);
     return err->status;
 }
 
@@ -84,15 +157,17 @@ mlr_status mlr_trial_run(mlr_trial *out, const mlr_encoding *e, const mlr_view *
     *out = (mlr_trial){0};
     mlr_session s;
     mlr_bench bench = {.clock = sample.clock};
+    double begun = sample.clock != NULL ? sample.clock() : 0;
     if (mlr_session_begin(&s, e, v, encoder, inflater, err) == MLR_OK &&
         mlr_bench_fit(&bench, &s, err) == MLR_OK) {
+        out->study_s = sample.clock != NULL ? sample.clock() - begun : 0;
         out->need = s.need;
         out->model_bytes = s.model.size;
         uint64_t sampled = (uint64_t)sample.pieces * sample.piece_bytes;
         if (sample.pieces == 0 || sampled >= v->record->new_bytes) {
             run_whole(out, &s, &bench, err);
         } else {
-            run_pieces(out, &s, &bench, sample, err);
+            run_pieces(out, &s, &bench, &sample, err);
         }
     }
     out->lossless = err->status == MLR_OK;
@@ -170,8 +245,8 @@ static uint64_t mix_limit(const mlr_record *r, const mlr_choice *choice)
     if (choice->level >= SLOW_LEVEL) {
         return SLOW_LEVEL_BYTES;
     }
-    bool plain = r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
-    return plain ? SMALL_BYTES : SLOW_BYTES;
+    bool known = r->dtype->cls == MLR_CLASS_FLOAT || r->dtype->cls == MLR_CLASS_BLOCK;
+    return known && r->old_bytes > 0 ? SMALL_BYTES : SLOW_BYTES;
 }
 
 mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
@@ -182,12 +257,14 @@ mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
     static const char *const more_old[] = {"sub-planes", "sparse", "sub", "xor", NULL};
     static const char *const alone[] = {"exp-man", "zstd", NULL};
     mlr_candidates c = {0};
-    if (choice->strategy >= 0) {
-        add(&c, r, NULL, choice->strategy);
+    if (choice->strategy >= 0 && choice->strategy != MLR_STRATEGY_copy) {
+        add(&c, r, NULL,
+            choice->strategy); /* what is equal was planned as a copy already */
         return c;
     }
     add_all(&c, r, device, aware);
-    bool sure = c.count > 0 && r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
+    bool known = r->dtype->cls == MLR_CLASS_FLOAT || r->dtype->cls == MLR_CLASS_BLOCK;
+    bool sure = c.count > 0 && known && r->old_bytes > 0;
     if (choice->level >= MAX_LEVEL) {
         add(&c, r, device, mlr_strategy_named("neural-max"));
     }
@@ -228,7 +305,7 @@ mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,
     mlr_candidates c = mlr_candidates_for(v->record, choice, device);
     *id = MLR_STRATEGY_raw;
     *best = (mlr_trial){.bytes = v->record->new_bytes, .exact = true, .lossless = true};
-    if (c.count == 1) {
+    if (choice->strategy >= 0 && c.count == 1) {
         *id = c.id[0];
         return MLR_OK;
     }

@@ -13,7 +13,9 @@
 /* How much of a record is encoded: up to `pieces` pieces of `piece_bytes` new bytes. */
 typedef struct mlr_sample {
     uint32_t pieces, piece_bytes; /* 0 pieces: all of it */
-    mlr_clock clock;              /* NULL: do not measure time */
+    bool priced;     /* read the whole record for a better guess: for forecasts, whose
+                        figures may depend on the machine's libm */
+    mlr_clock clock; /* NULL: do not measure time */
 } mlr_sample;
 
 typedef struct mlr_trial {
@@ -22,6 +24,7 @@ typedef struct mlr_trial {
     double error;              /* relative, one standard error; 0 where all was encoded */
     uint64_t encoded;          /* new bytes really encoded */
     bool exact;                /* all of the record was encoded */
+    double study_s;            /* before the first block */
     double encode_s, decode_s; /* for the bytes encoded; 0 without a clock */
     bool lossless;             /* the decoder gave back every sampled byte */
     mlr_decoder_need need;

@@ -582,6 +582,6 @@ static int probe(const uint8_t *head, size_t n, uint64_t size)
 const mlr_format mlr_format_onnx = {.name = "onnx",
                                     .title = "ONNX",
                                     .suffixes = "onnx",
-                                    .patch_suffix = "onup",
+                                    .patch_suffix = "onxp",
                                     .probe = probe,
                                     .parse = parse};

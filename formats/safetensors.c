@@ -374,7 +374,7 @@ static int probe(const uint8_t *head, size_t n, uint64_t size)
 const mlr_format mlr_format_safetensors = {.name = "safetensors",
                                            .title = "SafeTensors",
                                            .suffixes = "safetensors",
-                                           .patch_suffix = "stup",
+                                           .patch_suffix = "sftp",
                                            .probe = probe,
                                            .parse = parse,
                                            .relate = mlr_safetensors_relate};

@@ -417,6 +417,6 @@ static int probe(const uint8_t *head, size_t n, uint64_t size)
 const mlr_format mlr_format_tflite = {.name = "tflite",
                                       .title = "TFLite",
                                       .suffixes = "tflite,lite",
-                                      .patch_suffix = "tfup",
+                                      .patch_suffix = "tflp",
                                       .probe = probe,
                                       .parse = parse};

@@ -81,6 +81,9 @@ mlr_status mlr_app_init(mlr_app *app, const mlr_allocator *alloc, int wake_fd, m
     app->rows = 24;
     app->cols = 80;
     app->job.wake_fd = wake_fd;
+    app->focus = MLR_NO_ROW;
+    mlr_desk_init(&app->desk, alloc, wake_fd);
+    mlr_exporter_init(&app->exporter, alloc, wake_fd);
     mlr_session_init(&app->session, alloc);
     return mlr_app_set_theme(app, "default", err);
 }
@@ -94,12 +97,24 @@ static void drop_opening(mlr_app *app)
     }
 }
 
+static void halt_screens(mlr_app *app)
+{
+    for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+        if (app->state[i] != NULL && screens[i]->halt != NULL) {
+            screens[i]->halt(app, app->state[i]);
+        }
+    }
+}
+
 void mlr_app_release(mlr_app *app)
 {
     mlr_job_cancel(&app->job);
     (void)mlr_job_join(&app->job);
     mlr_job_drop_notes(&app->job);
     drop_opening(app);
+    halt_screens(app);
+    mlr_desk_clear(&app->desk);
+    mlr_exporter_release(&app->exporter);
     mlr_survey_release(app->survey);
     for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
         if (app->state[i] != NULL) {
@@ -188,6 +203,9 @@ static void collect_notes(mlr_app *app)
             n->release(n);
         } else {
             mlr_survey_apply(app->survey, &app->session.rows, n);
+            if (app->survey->matched) {
+                mlr_desk_matched(app);
+            }
         }
         n = next;
     }
@@ -200,6 +218,8 @@ void mlr_app_analyse(mlr_app *app)
     if (s->new_model == NULL || mlr_job_state_of(&app->job) != MLR_JOB_IDLE) {
         return;
     }
+    halt_screens(app);
+    mlr_desk_forget(app); /* forecasts rest on the survey's matching */
     mlr_survey_release(app->survey);
     app->survey = mlr_survey_make(s->old_model, s->new_model, app->alloc);
     app->job.started_ms = app->now_ms;
@@ -259,9 +279,13 @@ static void finish_opening(mlr_app *app, const mlr_err *err)
             (void)mlr_app_show(app, MLR_SCREEN_OPEN);
         }
     } else {
+        halt_screens(app);
+        mlr_desk_clear(&app->desk);
         mlr_survey_release(app->survey); /* it reads the models that close now */
         app->survey = NULL;
         mlr_session_adopt(&app->session, app->opening);
+        app->focus = MLR_NO_ROW;
+        mlr_desk_begin(app);
         renew_screens(app);
         mlr_app_uncover(app);
         (void)mlr_app_show(app, MLR_SCREEN_TENSORS);
@@ -281,7 +305,26 @@ static void finish_analysis(mlr_app *app, const mlr_err *err)
     }
 }
 
-bool mlr_app_poll(mlr_app *app)
+static bool poll_screens(mlr_app *app)
+{
+    bool busy = false;
+    for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+        if (app->state[i] != NULL && screens[i]->poll != NULL) {
+            busy = screens[i]->poll(app, app->state[i]) || busy;
+        }
+    }
+    return busy;
+}
+
+bool mlr_app_busy(mlr_app *app)
+{
+    return mlr_job_state_of(&app->job) != MLR_JOB_IDLE ||
+           mlr_job_state_of(&app->desk.job) != MLR_JOB_IDLE ||
+           mlr_job_state_of(&app->exporter.job) != MLR_JOB_IDLE ||
+           poll_screens(app);
+}
+
+static bool poll_job(mlr_app *app)
 {
     mlr_job_state state = mlr_job_state_of(&app->job);
     if (state == MLR_JOB_IDLE) {
@@ -301,13 +344,38 @@ bool mlr_app_poll(mlr_app *app)
     return true;
 }
 
+/* Who looks at another screen hears how the export ended. */
+static bool poll_export(mlr_app *app)
+{
+    mlr_exporter *e = &app->exporter;
+    bool news = mlr_exporter_poll(e, app->now_ms);
+    if (!news || e->state == MLR_EXPORT_RUNNING || app->tab == MLR_SCREEN_EXPORT) {
+        return news;
+    }
+    if (e->state == MLR_EXPORT_DONE) {
+        mlr_app_say(app, MLR_ROLE_OK, "the export is done; 6 shows it");
+    } else if (e->state == MLR_EXPORT_FAILED) {
+        mlr_app_say(app, MLR_ROLE_ERROR, "the export failed: %.200s", e->failure);
+    }
+    return news;
+}
+
+bool mlr_app_poll(mlr_app *app)
+{
+    bool job = poll_job(app);
+    bool desk = mlr_desk_poll(app);
+    bool export = poll_export(app);
+    bool screens_busy = poll_screens(app);
+    return job || desk || export || screens_busy;
+}
+
 /* --- actions ----------------------------------------------------------------------------
  */
 
 void mlr_app_list_actions(mlr_list *l, unsigned where)
 {
-    static const char *const groups[] = {"Move", "Find", "Mark", "Do",
-                                         "Go",   "View", "Leave"};
+    static const char *const groups[] = {"Move", "Find", "Mark", "Decide",
+                                         "Do",   "Go",   "View", "Leave"};
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
         for (int i = 1; i < MLR_ACTION_COUNT; i++) {
             const mlr_action_row *a = mlr_action_get((mlr_action)i);
@@ -343,12 +411,17 @@ static void ask_screenshot(mlr_app *app)
 
 static void quit(mlr_app *app)
 {
-    if (app->unsaved[0] == '\0' || app->wishes.quit) {
+    bool exports = app->exporter.state == MLR_EXPORT_RUNNING;
+    if ((app->unsaved[0] == '\0' && !exports) || app->wishes.quit) {
         app->wishes.quit = true;
         return;
     }
     char label[40];
-    snprintf(label, sizeof label, "%.16s not saved; quit? y/n ", app->unsaved);
+    if (exports) {
+        snprintf(label, sizeof label, "the export would stop; quit? y/n ");
+    } else {
+        snprintf(label, sizeof label, "%.16s not saved; quit? y/n ", app->unsaved);
+    }
     mlr_app_ask(app, ASK_QUIT, label, "", NULL);
     app->question.owner = MLR_SCREEN_NONE;
 }
@@ -360,20 +433,26 @@ static void next_level(mlr_app *app)
     mlr_app_say(app, MLR_ROLE_MESSAGE, "%s glyphs", names[app->level]);
 }
 
-static void show_tensors(mlr_app *app)
+static void show_pair_screen(mlr_app *app, mlr_screen_id id)
 {
     if (app->session.new_model == NULL) {
         mlr_app_say(app, MLR_ROLE_WARNING, "no models are open: choose two files first");
         return;
     }
-    (void)mlr_app_show(app, MLR_SCREEN_TENSORS);
+    (void)mlr_app_show(app, id);
 }
 
 static void cancel_job(mlr_app *app)
 {
-    if (mlr_job_state_of(&app->job) == MLR_JOB_RUNNING) {
+    if (mlr_job_state_of(&app->exporter.job) == MLR_JOB_RUNNING) {
+        mlr_job_cancel(&app->exporter.job);
+        mlr_app_say(app, MLR_ROLE_MESSAGE, "stopping the export; every choice is kept");
+    } else if (mlr_job_state_of(&app->job) == MLR_JOB_RUNNING) {
         mlr_job_cancel(&app->job);
         mlr_app_say(app, MLR_ROLE_MESSAGE, "stopping %s", app->job.title);
+    } else if (mlr_job_state_of(&app->desk.job) == MLR_JOB_RUNNING) {
+        mlr_desk_pause(app);
+        mlr_app_say(app, MLR_ROLE_MESSAGE, "forecasts stopped; a choice starts them again");
     } else {
         mlr_app_say(app, MLR_ROLE_DIM, "no job is running");
     }
@@ -389,7 +468,19 @@ static void act_everywhere(mlr_app *app, mlr_action action)
         (void)mlr_app_show(app, MLR_SCREEN_OPEN);
         break;
     case MLR_DO_TAB_1:
-        show_tensors(app);
+        show_pair_screen(app, MLR_SCREEN_TENSORS);
+        break;
+    case MLR_DO_TAB_6:
+        show_pair_screen(app, MLR_SCREEN_EXPORT);
+        break;
+    case MLR_DO_TAB_2:
+        show_pair_screen(app, MLR_SCREEN_TREE);
+        break;
+    case MLR_DO_TAB_3:
+        show_pair_screen(app, MLR_SCREEN_DETAIL);
+        break;
+    case MLR_DO_TAB_7:
+        (void)mlr_app_show(app, MLR_SCREEN_APPLY);
         break;
     case MLR_DO_CANCEL:
         cancel_job(app);
@@ -419,6 +510,7 @@ static void act_everywhere(mlr_app *app, mlr_action action)
         (void)mlr_app_show(app, MLR_SCREEN_HELP);
         break;
     default:
+        (void)mlr_desk_act(app, action);
         break;
     }
 }
@@ -442,6 +534,9 @@ static void answer(mlr_app *app, mlr_screen_id owner, const mlr_answer *a)
         return;
     }
     mlr_err err = {0};
+    if (owner == MLR_SCREEN_NONE && mlr_desk_answer(app, a)) {
+        return;
+    }
     if (owner != MLR_SCREEN_NONE || a->reply != MLR_REPLY_ACCEPTED) {
         return;
     }

@@ -5,6 +5,8 @@
 #ifndef MLR_TUI_APP_CORE_H
 #define MLR_TUI_APP_CORE_H
 
+#include "tui/desk.h"
+#include "tui/exporter.h"
 #include "tui/grid.h"
 #include "tui/job.h"
 #include "tui/keys.h"
@@ -39,11 +41,14 @@ typedef struct mlr_menu {
 /* What the app wants of whoever runs it, after an event. */
 typedef struct mlr_wishes {
     bool quit, suspend, redraw;
+    const char *copy; /* into the terminal's clipboard; NULL: nothing */
 } mlr_wishes;
 
 struct mlr_app {
     const mlr_allocator *alloc;
     const char *config_dir, *state_dir; /* borrowed; NULL: none */
+    const char *patch_path;             /* borrowed: the patch to apply; NULL: none */
+    const char *program; /* borrowed: what applies patches; NULL: this program */
     mlr_theme theme;
     mlr_color_depth depth;
     mlr_glyph_level level;
@@ -59,6 +64,9 @@ struct mlr_app {
     mlr_job job;
     mlr_opened_pair *opening; /* what the job works on, */
     mlr_survey *survey;       /* or what it found out about the open pair; NULL: nothing */
+    mlr_desk desk;            /* choices and forecasts of the open pair */
+    mlr_exporter exporter;    /* the export that runs, or ran last */
+    size_t focus;             /* row that actions concern where none is marked */
     char message[256];        /* shown until the next key; "": none */
     mlr_role message_role;
     char unsaved[64]; /* "1 rule": what quitting would lose; "": nothing */
@@ -76,8 +84,11 @@ void mlr_app_key(mlr_app *app, mlr_key key);
 void mlr_app_mouse(mlr_app *app, int row, int col, int button);
 void mlr_app_act(mlr_app *app, mlr_action action);
 
-/* Takes what the job brought. Whether something on the screen may have changed. */
+/* Takes what jobs brought. Whether something on the screen may have changed. */
 bool mlr_app_poll(mlr_app *app);
+
+/* Whether any job runs or has news. */
+bool mlr_app_busy(mlr_app *app);
 
 /* Draws everything; `g` is resized to the app's size. */
 void mlr_app_draw(mlr_app *app, mlr_grid *g);

@@ -10,10 +10,11 @@ static const mlr_glyph_id spinner[4] = {MLR_G_SPIN_1, MLR_G_SPIN_2, MLR_G_SPIN_3
                                         MLR_G_SPIN_4};
 
 /* " 74%  4 s": how much is done and, once that can be told, how long it still takes. */
-static void put_left(const mlr_app *app, double share, char *to, size_t room)
+static void put_left(const mlr_app *app, const mlr_job *job, double share, char *to,
+                     size_t room)
 {
     char left[32] = "";
-    uint64_t ms = app->now_ms - app->job.started_ms;
+    uint64_t ms = app->now_ms - job->started_ms;
     if (ms > 1000 && share > 0.02 && share < 1) {
         mlr_fmt_seconds(left, sizeof left,
                         (uint64_t)((double)ms * (1 - share) / share / 1000) + 1);
@@ -24,17 +25,23 @@ static void put_left(const mlr_app *app, double share, char *to, size_t room)
 /* "reading 74%  4 s", and a spinner; returns the columns it takes. */
 static int draw_job(const mlr_app *app, mlr_pane v)
 {
-    mlr_job *job = (mlr_job *)(uintptr_t)&app->job; /* atomics are read, nothing changes */
+    /* Atomics are read, nothing changes. */
+    mlr_job *job = (mlr_job *)(uintptr_t)&app->exporter.job;
+    job = mlr_job_state_of(job) == MLR_JOB_RUNNING ? job : (mlr_job *)(uintptr_t)&app->job;
+    uint64_t done = atomic_load(&job->done);
+    uint64_t total = atomic_load(&job->total);
+    if (mlr_job_state_of(job) != MLR_JOB_RUNNING) {
+        job = (mlr_job *)(uintptr_t)&app->desk.job;
+        mlr_desk_progress(&app->desk, &done, &total);
+    }
     if (mlr_job_state_of(job) != MLR_JOB_RUNNING) {
         return 0;
     }
-    uint64_t done = atomic_load(&job->done);
-    uint64_t total = atomic_load(&job->total);
     char text[96];
     int n = snprintf(text, sizeof text, "%s", job->title);
     if (total > 0 && n > 0) {
         double share = (double)done / (double)total;
-        put_left(app, share < 1 ? share : 1, text + n, sizeof text - (size_t)n);
+        put_left(app, job, share < 1 ? share : 1, text + n, sizeof text - (size_t)n);
     }
     int width = mlr_text_width(text, strlen(text)) + 3;
     mlr_put(v, 0, v.cols - width + 2, MLR_ROLE_TITLE_JOB, text);

@@ -44,7 +44,13 @@ enum {
     MLR_IN_LIST = 2, /* wherever a cursor moves over rows */
     MLR_IN_OPEN = 4,
     MLR_IN_TENSORS = 8,
-    MLR_IN_THEMES = 16
+    MLR_IN_THEMES = 16,
+    MLR_IN_PAIR = 32, /* wherever a tensor of the open pair has the focus */
+    MLR_IN_TUNE = 64,
+    MLR_IN_EXPORT = 128,
+    MLR_IN_DETAIL = 256,
+    MLR_IN_TREE = 512,
+    MLR_IN_APPLY = 1024
 };
 
 typedef enum mlr_action {

@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "apply/host/heap.h"
+#include "apply/patch_format.h"
 #include "tui/cli/cmd.h"
 #if MLR_TUI
 #include "tui/app.h"
@@ -13,9 +16,32 @@
 
 static volatile sig_atomic_t caught; /* the signal that asks this run to stop */
 
+static mlr_cli *volatile running; /* what there is to clean up after */
+
+/*
+ * Slow decoders work for a while without looking up. So the run gets a moment to stop by
+ * itself; then its temporary files are removed right here and the process ends.
+ */
 static void on_signal(int number)
 {
+    struct itimerval grace = {.it_value.tv_usec = MLR_CLI_GRACE_MS * 1000};
     caught = number;
+    (void)setitimer(ITIMER_REAL, &grace, NULL);
+}
+
+static void on_grace_over(int number)
+{
+    mlr_cli *cli = running;
+    (void)number;
+    if (cli != NULL && cli->abandon != NULL) {
+        cli->abandon(cli->abandon_ctx);
+        (void)signal(caught, SIG_DFL);
+        sigset_t set;
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, caught);
+        (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+        (void)raise(caught);
+    }
 }
 
 static bool keep_going(void *ctx, uint64_t done, uint64_t total)
@@ -36,6 +62,8 @@ static void install_signals(void)
     for (size_t i = 0; i < sizeof stop / sizeof stop[0]; i++) {
         (void)sigaction(stop[i], &action, NULL);
     }
+    action.sa_handler = on_grace_over;
+    (void)sigaction(SIGALRM, &action, NULL);
     (void)sigaction(SIGPIPE, &ignore, NULL); /* shows as EPIPE, after cleaning up */
 }
 
@@ -80,11 +108,27 @@ static int end_by_signal(int number)
 }
 
 #if MLR_TUI
+/* Whether a path is a patch, by its first bytes; pipes are left alone. */
+static bool is_patch(const char *path)
+{
+    struct stat st;
+    char magic[sizeof MLR_PATCH_MAGIC - 1] = {0};
+    FILE *f = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
+    bool yes = f != NULL && fread(magic, 1, sizeof magic, f) == sizeof magic &&
+               memcmp(magic, MLR_PATCH_MAGIC, sizeof magic) == 0;
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    return yes;
+}
+
 static mlr_status open_ui(mlr_cli *cli, const char *const *paths, size_t count,
                           mlr_err *err)
 {
+    bool patch = count == 1 && is_patch(paths[0]);
     mlr_tui_options o = {.alloc = cli->alloc,
-                         .old_path = count > 0 ? paths[0] : NULL,
+                         .patch_path = patch ? paths[0] : NULL,
+                         .old_path = count > 0 && !patch ? paths[0] : NULL,
                          .new_path = count > 1 ? paths[1] : NULL,
                          .script = getenv("MALLORN_SCRIPT")};
     return mlr_tui_run(&o, err);
@@ -111,6 +155,7 @@ int main(int argc, char **argv)
         .open_ui = open_ui,
 #endif
     };
+    running = &cli;
     int code = mlr_cli_run(&cli, argc, (const char *const *)argv);
     if (code == 128 + SIGPIPE) {
         return end_by_signal(SIGPIPE);

@@ -22,13 +22,12 @@ static mlr_status wrong(runner *r, const char *rule, const char *what)
 
 void mlr_script_settle(mlr_app *app)
 {
-    if (mlr_job_state_of(&app->job) == MLR_JOB_IDLE) {
+    if (!mlr_app_poll(app)) {
         return;
     }
     do { /* the end of one job may start the next */
         (void)nanosleep(&(struct timespec){0, 1000000}, NULL);
-        (void)mlr_app_poll(app);
-    } while (mlr_job_state_of(&app->job) != MLR_JOB_IDLE);
+    } while (mlr_app_poll(app));
 }
 
 char *mlr_script_text(mlr_app *app, size_t *taken)

@@ -186,6 +186,7 @@ void mlr_survey_apply(mlr_survey *s, mlr_ui_rows *rows, mlr_note *note)
 {
     if (note->release == release_matched) {
         apply_matched(s, rows, (const matched_note *)note);
+        s->matched = true;
     } else if (note->release == release_measured) {
         apply_measured(rows, (const measured_note *)note);
     }

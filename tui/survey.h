@@ -18,6 +18,7 @@ typedef struct mlr_survey {
     mlr_diff diff;
     mlr_threads *threads; /* NULL: the job's thread alone */
     mlr_job *job;         /* that runs it */
+    bool matched;         /* set by apply: `diff.matching` is final */
     bool complete;        /* every tensor was measured */
 } mlr_survey;
 

@@ -439,6 +439,27 @@ static mlr_key special_key(wint_t k)
     return MLR_KEY_NONE;
 }
 
+void mlr_term_copy(mlr_term *t, const char *text)
+{
+    static const char code[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t n = strlen(text);
+    (void)t;
+    fputs("\033]52;c;", stdout);
+    for (size_t i = 0; i < n; i += 3) {
+        uint32_t three = 0;
+        for (size_t k = 0; k < 3; k++) {
+            three = three << 8 | (i + k < n ? (unsigned char)text[i + k] : 0U);
+        }
+        for (size_t k = 0; k < 4; k++) {
+            bool pad = i + k > n; /* of the last group: 1 byte fills 2 digits, 2 fill 3 */
+            putchar(pad ? '=' : code[three >> (18 - 6 * k) & 63]);
+        }
+    }
+    fputs("\a", stdout);
+    (void)fflush(stdout);
+}
+
 static mlr_event mouse_event(void)
 {
     MEVENT m;

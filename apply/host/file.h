@@ -142,6 +142,9 @@ mlr_status mlr_out_publish(mlr_out_file *o, mlr_err *err);
 /* Removes the temporary file. Safe on a zeroed, published or discarded object. */
 void mlr_out_discard(mlr_out_file *o);
 
+/* Removes the temporary file and does nothing else: for signal handlers. */
+void mlr_out_abandon(const mlr_out_file *o);
+
 /* Bytes in memory as a source; it offers a view. */
 typedef struct mlr_bytes {
     mlr_source source;

@@ -10,7 +10,9 @@ static const mlr_kernels table[2][2] = {
     {{.name = "scalar", .sha256 = mlr_sha256_blocks_c},
      {.name = "shani", .sha256 = mlr_sha256_blocks_shani}},
     {{.name = "avx2", .sha256 = mlr_sha256_blocks_c, .neural = &mlr_neural_avx2},
-     {.name = "avx2+shani", .sha256 = mlr_sha256_blocks_shani, .neural = &mlr_neural_avx2}}};
+     {.name = "avx2+shani",
+      .sha256 = mlr_sha256_blocks_shani,
+      .neural = &mlr_neural_avx2}}};
 
 const mlr_kernels *mlr_host_kernels(void)
 {

@@ -314,18 +314,28 @@ static mlr_status sync_inside(mlr_out_dir *o, mlr_err *err)
     return sync_dir(o, o->dir) ? MLR_OK : fail(o, "output that can be made durable", err);
 }
 
+/* A directory that others see cannot be left half removed for a passing fault: once more.
+ */
+static void remove_one(const mlr_out_dir *o, int dir, const char *name, int flags)
+{
+    if (mlr_sys_remove(o->sys, dir, name, flags) < 0 && errno != ENOENT &&
+        errno != ENOTEMPTY) {
+        (void)mlr_sys_remove(o->sys, dir, name, flags);
+    }
+}
+
 /* Removes our files, and the directories they leave empty, from the tree at `dir`. Cuts the
    names, which are not wanted any more. */
 static void remove_made(const mlr_out_dir *o, int dir)
 {
     for (size_t i = o->made_count; i-- > 0;) {
-        (void)mlr_sys_unlinkat(o->sys, dir, o->made[i]);
+        remove_one(o, dir, o->made[i], 0);
     }
     for (size_t i = o->made_count; i-- > 0;) {
         char *name = o->made[i];
         for (char *slash = strrchr(name, '/'); slash != NULL; slash = strrchr(name, '/')) {
             *slash = '\0';
-            (void)mlr_sys_remove(o->sys, dir, name, AT_REMOVEDIR);
+            remove_one(o, dir, name, AT_REMOVEDIR);
         }
     }
 }
@@ -364,11 +374,14 @@ static bool put_in_place(mlr_out_dir *o, char *aside, size_t room)
 static void remove_replaced(mlr_out_dir *o, const char *aside)
 {
     int old = mlr_sys_openat(o->sys, o->parent, aside, DIR_FLAGS | O_NOFOLLOW, 0);
+    if (old < 0) {
+        old = mlr_sys_openat(o->sys, o->parent, aside, DIR_FLAGS | O_NOFOLLOW, 0);
+    }
     if (old >= 0) {
         remove_made(o, old);
         mlr_sys_close(o->sys, old);
     }
-    (void)mlr_sys_remove(o->sys, o->parent, aside, AT_REMOVEDIR);
+    remove_one(o, o->parent, aside, AT_REMOVEDIR);
 }
 
 mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
@@ -397,6 +410,14 @@ mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
     return err->status;
 }
 
+void mlr_out_dir_abandon(mlr_out_dir *o)
+{
+    if (o->sys != NULL && o->temp[0] != '\0') {
+        remove_made(o, o->dir);
+        remove_one(o, o->parent, o->temp, AT_REMOVEDIR);
+    }
+}
+
 void mlr_out_dir_discard(mlr_out_dir *o)
 {
     if (o == NULL || o->sys == NULL) {
@@ -406,7 +427,7 @@ void mlr_out_dir_discard(mlr_out_dir *o)
         if (o->dir >= 0) {
             remove_made(o, o->dir);
         }
-        (void)mlr_sys_remove(o->sys, o->parent, o->temp, AT_REMOVEDIR);
+        remove_one(o, o->parent, o->temp, AT_REMOVEDIR);
     }
     const int fds[] = {o->fd, o->dir, o->parent};
     for (size_t i = 0; i < 3; i++) {

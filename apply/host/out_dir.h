@@ -47,6 +47,9 @@ mlr_status mlr_out_dir_close(mlr_out_dir *o, mlr_err *err);
  */
 mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err);
 
+/* Removes what was made and does nothing else: for signal handlers. */
+void mlr_out_dir_abandon(mlr_out_dir *o);
+
 /* Removes what was made. Safe on a zeroed or published object. */
 void mlr_out_dir_discard(mlr_out_dir *o);
 

@@ -363,6 +363,13 @@ void mlr_out_discard(mlr_out_file *o)
     mlr_out_leave(o);
 }
 
+void mlr_out_abandon(const mlr_out_file *o)
+{
+    if (o->sys != NULL && o->temp[0] != '\0') {
+        (void)unlinkat(o->dir, o->temp, 0);
+    }
+}
+
 void mlr_out_leave(mlr_out_file *o)
 {
     if (o == NULL || o->sys == NULL) {

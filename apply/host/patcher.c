@@ -1,5 +1,6 @@
 #include "apply/host/patcher.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -124,6 +125,7 @@ static mlr_status read_all(mlr_patcher *p, uint8_t *to, size_t n, uint64_t at, m
             return err->status;
         }
         if (got == 0) {
+            mlr_err_in(err, MLR_IN_PATCH, p->patch.path);
             return mlr_fail(err, MLR_E_TRUNCATED, at + done, "patch header");
         }
         done += got;
@@ -249,6 +251,83 @@ static bool assign_dict(mlr_patcher *p, const mlr_dict *dict)
     return used;
 }
 
+/* Gives the patch a dictionary file that someone named: it must be one that is wanted. */
+static mlr_status use_dict(mlr_patcher *p, const char *path, mlr_err *err)
+{
+    mlr_err failure = {0};
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    mlr_dict dict;
+    if (load_file(p, path, &bytes, &n, &failure) == MLR_OK &&
+        mlr_dict_view(&dict, bytes, n, mlr_host_kernels()->sha256, &failure) == MLR_OK &&
+        !assign_dict(p, &dict)) {
+        mlr_fail(&failure, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
+                 "dictionary that the patch was made with");
+    }
+    if (failure.status != MLR_OK) {
+        mlr_err_in(&failure, MLR_IN_DICT, path);
+        *err = failure;
+    }
+    return err->status;
+}
+
+/* The first dictionary that is still missing; false where there is none. */
+static bool missing_dict(const mlr_patcher *p, mlr_patch_dict *d)
+{
+    mlr_patch_iter iter = {0};
+    for (uint32_t i = 0; mlr_patch_dict_next(&p->header, &iter, d); i++) {
+        if (!d->embedded && p->dicts[i].data == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Looks among the .dict files beside the patch; those that are none are passed over. */
+static mlr_status look_beside(mlr_patcher *p, mlr_err *err)
+{
+    enum { MOST_FILES = 256 };
+    const char *slash = strrchr(p->wish->patch_path, '/');
+    const char *dir = slash == NULL
+                          ? "."
+                          : mlr_pool_copy(&p->pool, p->wish->patch_path,
+                                          (size_t)(slash - p->wish->patch_path + 1));
+    DIR *d = dir == NULL ? NULL : opendir(dir);
+    const struct dirent *e;
+    mlr_patch_dict wanted;
+    unsigned seen = 0;
+    while (d != NULL && seen < MOST_FILES && missing_dict(p, &wanted) &&
+           (e = readdir(d)) != NULL) {
+        size_t n = strlen(e->d_name);
+        if (n < 5 || strcmp(e->d_name + n - 5, ".dict") != 0) {
+            continue;
+        }
+        seen++;
+        mlr_err ignored = {0};
+        const char *path = join(&p->pool, dir, e->d_name, n);
+        if (path != NULL) {
+            use_dict(p, path, &ignored);
+        }
+    }
+    if (d != NULL) {
+        closedir(d);
+    }
+    return err->status;
+}
+
+static mlr_status refuse_without(const mlr_patch_dict *d, mlr_err *err)
+{
+    static const char digit[] = "0123456789abcdef";
+    char name[2 * 16];
+    for (size_t i = 0; i < sizeof name; i++) {
+        name[i] = digit[d->sha256[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
+    }
+    mlr_err_about(err, name, sizeof name);
+    return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
+                    "the dictionary of this SHA-256: give it with --dict, or lay it beside "
+                    "the patch as a .dict file");
+}
+
 static mlr_status find_dicts(mlr_patcher *p, mlr_err *err)
 {
     p->dicts = mlr_pool_take(&p->pool, (p->header.dict_count + 1) * sizeof *p->dicts);
@@ -256,35 +335,15 @@ static mlr_status find_dicts(mlr_patcher *p, mlr_err *err)
         return no_memory(err);
     }
     for (size_t i = 0; i < p->wish->dict_count; i++) {
-        const char *path = p->wish->dict_paths[i];
-        mlr_err failure = {0};
-        uint8_t *bytes = NULL;
-        size_t n = 0;
-        mlr_dict dict;
-        if (load_file(p, path, &bytes, &n, &failure) != MLR_OK ||
-            mlr_dict_view(&dict, bytes, n, mlr_host_kernels()->sha256, &failure) !=
-                MLR_OK) {
-            mlr_err_in(&failure, MLR_IN_DICT, path);
-            *err = failure;
-            return err->status;
-        }
-        if (!assign_dict(p, &dict)) {
-            mlr_err_in(&failure, MLR_IN_DICT, path);
-            mlr_fail(&failure, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
-                     "dictionary that the patch was made with");
-            *err = failure;
+        if (use_dict(p, p->wish->dict_paths[i], err) != MLR_OK) {
             return err->status;
         }
     }
-    mlr_patch_iter iter = {0};
-    mlr_patch_dict d;
-    for (uint32_t i = 0; mlr_patch_dict_next(&p->header, &iter, &d); i++) {
-        if (!d.embedded && p->dicts[i].data == NULL) {
-            return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
-                            "the dictionary that the patch names: give it with --dict");
-        }
+    mlr_patch_dict wanted;
+    if (missing_dict(p, &wanted) && p->patch.owned) {
+        look_beside(p, err);
     }
-    return MLR_OK;
+    return missing_dict(p, &wanted) ? refuse_without(&wanted, err) : MLR_OK;
 }
 
 /* --- the target ----------------------------------------------------------------------- */
@@ -384,6 +443,9 @@ static mlr_status open_part(mlr_patcher *p, mlr_err *err)
     if (mlr_resume_open(&p->part, p->out_path, mlr_load64(sum), p->wish->overwrite, p->sys,
                         &failure) != MLR_OK) {
         *err = failure;
+    }
+    if (p->wish->checkpoint_bytes > 0) {
+        mlr_resume_every(&p->part, p->wish->checkpoint_bytes);
     }
     return err->status;
 }
@@ -561,6 +623,15 @@ static void end_part(mlr_patcher *p, const mlr_err *why)
     }
     mlr_resume_checkpoint(&p->part, &ignored);
     mlr_resume_leave(&p->part);
+}
+
+void mlr_patcher_abandon(mlr_patcher *p)
+{
+    if (p->out == OUT_FILE) {
+        mlr_out_abandon(&p->out_file);
+    } else if (p->out == OUT_DIR) {
+        mlr_out_dir_abandon(&p->out_dir);
+    }
 }
 
 void mlr_patcher_close(mlr_patcher *p, const mlr_err *why)

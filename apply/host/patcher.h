@@ -16,8 +16,9 @@ typedef struct mlr_patcher_wish {
     const char *out_path;   /* NULL: prove only. A directory, ending in '/' or existing, for
                                targets of several members, else a file */
     mlr_overwrite overwrite;
-    bool resume;     /* keep what is done when stopped, and go on from there */
-    uint64_t budget; /* most bytes of arena; 0: no limit */
+    bool resume;               /* keep what is done when stopped, and go on from there */
+    uint64_t checkpoint_bytes; /* work that may be lost; 0: MLR_CHECKPOINT_BYTES */
+    uint64_t budget;           /* most bytes of arena; 0: no limit */
     /* From this budget on it bounds the private writable memory of the whole process, and
        the arena gets what the rest leaves. 0: never. */
     uint64_t process_budget_from;
@@ -58,6 +59,10 @@ mlr_apply_at mlr_patcher_where(const mlr_patcher *p);
 
 /* Makes the result visible. Only after a step returned MLR_OK. */
 mlr_status mlr_patcher_publish(mlr_patcher *p, mlr_err *err);
+
+/* Removes what must not stay behind and does nothing else: for signal handlers, when the
+   process is about to end. What wish->resume keeps is kept. */
+void mlr_patcher_abandon(mlr_patcher *p);
 
 /* Releases everything; what was not published disappears, unless wish->resume can use it
    after the failure that `why` tells (NULL: none). NULL is fine. */

@@ -112,7 +112,7 @@ static mlr_status open_journal(mlr_resume *r, mlr_err *err)
 mlr_status mlr_resume_open(mlr_resume *r, const char *path, uint64_t key, mlr_overwrite how,
                            const mlr_sys *sys, mlr_err *err)
 {
-    *r = (mlr_resume){.journal = -1, .key = key};
+    *r = (mlr_resume){.journal = -1, .key = key, .every = MLR_CHECKPOINT_BYTES};
     r->done = (mlr_source){.ctx = r, .read_at = read_part};
     if (mlr_out_open_part(&r->out, path, how, sys, err) != MLR_OK) {
         return err->status;
@@ -128,6 +128,11 @@ mlr_status mlr_resume_open(mlr_resume *r, const char *path, uint64_t key, mlr_ov
         mlr_resume_leave(r);
     }
     return err->status;
+}
+
+void mlr_resume_every(mlr_resume *r, uint64_t n)
+{
+    r->every = n;
 }
 
 mlr_status mlr_resume_checkpoint(mlr_resume *r, mlr_err *err)
@@ -158,9 +163,7 @@ mlr_status mlr_resume_write(mlr_resume *r, const void *src, size_t n, mlr_err *e
         return err->status;
     }
     mlr_xxh64_add(&r->hash, src, n);
-    return r->out.written - r->certain >= MLR_CHECKPOINT_BYTES
-               ? mlr_resume_checkpoint(r, err)
-               : MLR_OK;
+    return r->out.written - r->certain >= r->every ? mlr_resume_checkpoint(r, err) : MLR_OK;
 }
 
 static void end_journal(mlr_resume *r, bool remove)

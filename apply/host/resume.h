@@ -26,9 +26,10 @@ typedef struct mlr_resume {
     mlr_source done; /* the proven prefix that an earlier run left */
     mlr_resume_found found;
     int journal;
-    unsigned slot;    /* of the journal, that the next entry goes to */
-    uint64_t key;     /* check of the patch's header */
-    mlr_xxh64 hash;   /* of all that is written */
+    unsigned slot;  /* of the journal, that the next entry goes to */
+    uint64_t key;   /* check of the patch's header */
+    mlr_xxh64 hash; /* of all that is written */
+    uint64_t every;
     uint64_t certain; /* bytes that the journal vouches for */
     char journal_name[288];
 } mlr_resume;
@@ -36,6 +37,9 @@ typedef struct mlr_resume {
 /* `key` tells one patch from another. Proves what is there before it is believed. */
 mlr_status mlr_resume_open(mlr_resume *r, const char *path, uint64_t key, mlr_overwrite how,
                            const mlr_sys *sys, mlr_err *err);
+
+/* Checkpoints every `n` bytes, in place of MLR_CHECKPOINT_BYTES. */
+void mlr_resume_every(mlr_resume *r, uint64_t n);
 
 /* Appends, with a checkpoint now and then. */
 mlr_status mlr_resume_write(mlr_resume *r, const void *src, size_t n, mlr_err *err);

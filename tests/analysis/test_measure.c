@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analysis/cells.h"
+#include "analysis/compensated.h"
 #include "analysis/measure_kernels.h"
 #include "analysis/numeric.h"
 #include "apply/host/heap.h"
@@ -394,6 +395,31 @@ static void quick_and_full_agree_on_what_both_have(void **state)
     assert_int_equal(full.changed_bytes, M.changed_bytes);
 }
 
+static void asking_for_details_changes_no_figure(void **state)
+{
+    (void)state;
+    for (unsigned k = 0; k < 3; k++) {
+        mlr_pair p = random_pair(float_types[k]);
+        measure_with(&p, MLR_DEPTH_FULL, NULL, NULL);
+        mlr_measure bare;
+        mlr_work work = {.alloc = &heap.alloc};
+        mlr_measure_options how = {.depth = MLR_DEPTH_FULL};
+        assert_int_equal(mlr_measure_pair(&bare, NULL, &p, &how, &work, NULL), MLR_OK);
+        assert_memory_equal(&bare, &M, sizeof M);
+    }
+}
+
+static void sums_over_blocks_lose_nothing(void **state)
+{
+    (void)state;
+    mlr_compensated c = {1e16, 0};
+    for (int i = 0; i < 30000; i++) { /* as many blocks as 10^9 elements make */
+        mlr_compensated_add(&c, 0.5); /* a plain sum would not move */
+    }
+    mlr_compensated_add(&c, -1e16);
+    near(mlr_compensated_value(&c), 15000);
+}
+
 static void a_window_refines_to_single_elements(void **state)
 {
     (void)state;
@@ -500,6 +526,8 @@ int main(void)
         TEST(threads_do_not_change_a_bit),
         TEST(vector_and_scalar_paths_agree_to_the_bit),
         TEST(quick_and_full_agree_on_what_both_have),
+        TEST(asking_for_details_changes_no_figure),
+        TEST(sums_over_blocks_lose_nothing),
         TEST(a_window_refines_to_single_elements),
         TEST(the_window_of_everything_is_the_grid),
         TEST(every_failed_allocation_and_read_is_reported),

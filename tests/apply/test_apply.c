@@ -436,7 +436,7 @@ static void refuses_what_chunks_may_not_do(void **state)
     expect_refusal(&h, MLR_E_FORMAT, 0, "glue block of at least one byte");
 
     start(&h);
-    hand_patch_chunk(&h, MLR_CHUNK_END, "", 0);
+    hand_patch_chunk(&h, MLR_CHUNK_END, "x", 1);
     expect_refusal(&h, MLR_E_FORMAT, 0, "size of the end chunk");
 }
 

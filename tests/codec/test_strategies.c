@@ -6,7 +6,10 @@
 #include "apply/base/cursor.h"
 #include "apply/convert.h"
 #include "apply/dict.h"
+#include "apply/host/heap.h"
+#include "apply/host/threads.h"
 #include "codec/dict_train.h"
+#include "codec/zstd_pool.h"
 #include "tests/support/rng.h"
 #include "tests/support/strat.h"
 #include "tests/support/test.h"
@@ -297,6 +300,61 @@ static void mix_fits_the_memory_it_is_given(void **state)
     }
 }
 
+typedef struct pooled {
+    strat_case c;
+    strat_coded plain;
+    _Atomic int wrong;
+} pooled;
+
+static void encode_again(void *arg, size_t i, unsigned lane)
+{
+    pooled *p = arg;
+    mlr_err err = {0};
+    strat_coded again;
+    (void)i;
+    (void)lane;
+    if (strat_encode(&p->c, &again, &err) != MLR_OK ||
+        again.payload.size != p->plain.payload.size ||
+        memcmp(again.payload.data, p->plain.payload.data, again.payload.size) != 0) {
+        p->wrong = 1;
+    }
+    strat_release(&again);
+}
+
+static void shared_contexts_change_no_byte(void **state)
+{
+    (void)state;
+    mlr_heap heap;
+    mlr_heap_init(&heap);
+    mlr_err err = {0};
+    mlr_threads *threads = NULL;
+    assert_int_equal(mlr_threads_start(&threads, 3, &heap.alloc, &err), MLR_OK);
+    rng r = rng_new(9);
+    uint8_t *old = malloc(MOST), *now = malloc(MOST);
+    make_pair(&r, CLOSE, old, now, MOST);
+    static const unsigned ids[] = {MLR_STRATEGY_zstd_ref, MLR_STRATEGY_sub_planes};
+    for (size_t k = 0; k < 2; k++) {
+        pooled p = {.c = {.id = ids[k],
+                          .dtype = mlr_dtype_get(MLR_DTYPE_BF16),
+                          .now = now,
+                          .old = old,
+                          .n = MOST,
+                          .old_n = MOST,
+                          .block = MOST / 4,
+                          .e.level = 7}};
+        assert_int_equal(strat_encode(&p.c, &p.plain, &err), MLR_OK);
+        assert_int_equal(mlr_zstd_pool_open(&p.c.e.zstd, &heap.alloc, &err), MLR_OK);
+        mlr_exec_run(mlr_threads_exec(threads), encode_again, &p, 12);
+        assert_int_equal(p.wrong, 0);
+        mlr_zstd_pool_close(p.c.e.zstd);
+        strat_release(&p.plain);
+    }
+    mlr_threads_stop(threads);
+    assert_int_equal(heap.used, 0);
+    free(old);
+    free(now);
+}
+
 static void *test_take(void *ctx, size_t n)
 {
     (void)ctx;
@@ -401,6 +459,7 @@ int main(void)
         cmocka_unit_test(higher_levels_are_never_larger),
         cmocka_unit_test(mix_pays_for_changes_only),
         cmocka_unit_test(mix_fits_the_memory_it_is_given),
+        cmocka_unit_test(shared_contexts_change_no_byte),
         cmocka_unit_test(names_and_ids_agree),
         cmocka_unit_test(a_dictionary_makes_small_records_smaller),
         cmocka_unit_test(refuses_to_train_on_nothing),

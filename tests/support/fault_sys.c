@@ -111,7 +111,8 @@ static int do_fchmod(void *ctx, int fd, mode_t mode)
 
 static int do_fsync(void *ctx, int fd)
 {
-    return fails(ctx, FAULT_FSYNC) ? -1 : fsync(fd);
+    const fault_sys *f = ctx;
+    return fails(ctx, FAULT_FSYNC) ? -1 : f->no_sync ? 0 : fsync(fd);
 }
 
 static int do_rename(void *ctx, int dir, const char *from, const char *to, bool no_replace)

@@ -39,6 +39,7 @@ typedef struct fault_sys {
     int why;                 /* an errno, or FAULT_SHORT */
     size_t kill_at;          /* 0: never; n: SIGKILL in place of the n-th call */
     int always[FAULT_CALLS]; /* an errno with which each such call fails; 0: none */
+    bool no_sync;            /* what is synced is believed to be: tests that pull no plug */
     bool no_replace_unknown; /* the file system renames only with replacement */
     size_t count[FAULT_CALLS];
     fault_call hit; /* what the n-th call was; FAULT_CALLS where it was not reached */

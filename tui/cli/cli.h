@@ -15,6 +15,8 @@
 #include "apply/host/file.h"
 #include "tui/cli/json_out.h"
 
+enum { MLR_CLI_GRACE_MS = 60 };
+
 typedef struct mlr_cli {
     const mlr_allocator *alloc;           /* never NULL */
     const mlr_exec *exec;                 /* NULL: serial */
@@ -29,6 +31,14 @@ typedef struct mlr_cli {
     /* Runs the terminal interface on model paths; NULL where this build has none. */
     mlr_status (*open_ui)(struct mlr_cli *cli, const char *const *paths, size_t count,
                           mlr_err *err);
+
+    /*
+     * Called from a signal handler where a run that was asked to stop is still busy after
+     * MLR_CLI_GRACE_MS: removes what must not stay behind, and nothing else; the process
+     * ends right after it. Set while there is something to remove; NULL otherwise.
+     */
+    void (*volatile abandon)(void *ctx);
+    void *volatile abandon_ctx;
 
     /* Owned by the run. */
     mlr_json json;     /* of commands that print JSON */

@@ -11,12 +11,15 @@
 #include "apply/version.h"
 #include "tui/cli/cmd_doc.h"
 
-extern const mlr_cmd mlr_cmd_diff, mlr_cmd_patch, mlr_cmd_verify, mlr_cmd_info,
-    mlr_cmd_make_demo, mlr_cmd_help, mlr_cmd_profile, mlr_cmd_tune;
+#define MLR_COMMAND(name) extern const mlr_cmd mlr_cmd_##name;
+#include "tui/cli/commands.def"
+#undef MLR_COMMAND
 
-const mlr_cmd *const mlr_cmds[] = {&mlr_cmd_diff,      &mlr_cmd_patch, &mlr_cmd_verify,
-                                   &mlr_cmd_profile,   &mlr_cmd_tune,  &mlr_cmd_info,
-                                   &mlr_cmd_make_demo, &mlr_cmd_help,  NULL};
+const mlr_cmd *const mlr_cmds[] = {
+#define MLR_COMMAND(name) &mlr_cmd_##name,
+#include "tui/cli/commands.def"
+#undef MLR_COMMAND
+    NULL};
 
 typedef struct common_values {
     bool help;
@@ -145,6 +148,10 @@ static void end_json(run *r, const char *text)
     optional_text(j, "subject", r->err.subject);
     if (r->err.offset != MLR_NO_OFFSET) {
         mlr_json_u64(j, "offset", r->err.offset);
+    }
+    if (r->err.limit != 0) {
+        mlr_json_u64(j, "found", r->err.found);
+        mlr_json_u64(j, "limit", r->err.limit);
     }
     mlr_json_end(j);
     mlr_json_end(j);
@@ -309,6 +316,9 @@ static mlr_status run_words(run *r, int argc, const char *const *argv)
         char text[80];
         (void)mlr_printable(text, sizeof text, word, strlen(word));
         return mlr_cli_fail(r->cli, &r->err, MLR_E_USAGE, "unknown option '%s'", text);
+    }
+    if (strcmp(word, "tui") == 0) {
+        return run_ui(r, argc - 2, argv + 2);
     }
     r->cmd = mlr_cmd_named(word);
     if (r->cmd != NULL) {

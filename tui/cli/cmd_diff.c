@@ -13,7 +13,7 @@ typedef struct diff_values {
     const char *strategy, *device, *dict, *profile;
     mlr_opt_list map, report;
     bool neural, parallel, force, embed, dry_run, json, quiet, single, gate_only;
-    unsigned index;
+    unsigned index, progress;
 } diff_values;
 
 enum { DEFAULT_LEVEL = 3 };
@@ -131,6 +131,13 @@ static const mlr_opt diff_opts[] = {
      .kind = MLR_OPT_FLAG,
      .help = "Replace an existing patch.",
      .field = offsetof(diff_values, force)},
+    {.name = "progress",
+     .kind = MLR_OPT_CHOICE,
+     .metavar = "HOW",
+     .help = MLR_PROGRESS_HELP,
+     .field = offsetof(diff_values, progress),
+     .fallback = "auto",
+     .choices = MLR_PROGRESS_CHOICES},
     {.name = "quiet",
      .letter = 'q',
      .kind = MLR_OPT_FLAG,
@@ -267,6 +274,16 @@ static void print_json(mlr_cli *cli, const mlr_diff_wish *w, const mlr_diff_resu
     mlr_json_end(j);
 }
 
+static mlr_status run_job(mlr_cli *cli, mlr_progress *progress, mlr_diff_wish *wish,
+                          mlr_diff_result *result, mlr_err *err)
+{
+    wish->tick = &progress->tick;
+    wish->progress = progress;
+    mlr_diff_write(cli, wish, result, err);
+    mlr_progress_end(progress, err->status == MLR_OK);
+    return err->status;
+}
+
 static mlr_status run_diff(mlr_cli *cli, const mlr_args *args, mlr_err *err)
 {
     const diff_values *v = args->values;
@@ -276,11 +293,13 @@ static mlr_status run_diff(mlr_cli *cli, const mlr_args *args, mlr_err *err)
     struct mlr_threads *threads = NULL;
     mlr_pool pool;
     mlr_pool_init(&pool, cli->alloc);
+    mlr_progress progress;
+    mlr_progress_begin(&progress, cli, (mlr_progress_when)v->progress, v->quiet);
     if (make_wish(cli, args, &wish, &pool, err) == MLR_OK &&
         mlr_gate_begin(&gates, &wish, v->profile, &v->report, v->gate_only, cli, err) ==
             MLR_OK &&
         mlr_lanes_begin(cli, v->parallel ? 0 : v->threads, &threads, err) == MLR_OK &&
-        mlr_diff_write(cli, &wish, &result, err) == MLR_OK) {
+        run_job(cli, &progress, &wish, &result, err) == MLR_OK) {
         if (v->json) {
             print_json(cli, &wish, &result);
         } else if (!v->quiet && mlr_gate_was_enough(&gates)) {

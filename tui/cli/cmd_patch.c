@@ -132,15 +132,17 @@ static void tell_resumed(mlr_cli *cli, const patch_values *v, const mlr_patcher 
     }
 }
 
-/* The system holds us to what was promised; where it cannot, the arena still is. */
-static void limit_process(const patch_values *v)
+/* The system holds this run to what was promised; where it cannot, the arena still is.
+   `before` gets the limit to return to. */
+static void limit_process(const patch_values *v, struct rlimit *before)
 {
-    struct rlimit limit;
-    if (v->buffer < PROCESS_BUDGET || getrlimit(RLIMIT_DATA, &limit) != 0) {
+    if (getrlimit(RLIMIT_DATA, before) != 0) {
+        *before = (struct rlimit){.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
         return;
     }
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > v->buffer) {
-        limit.rlim_cur = (rlim_t)v->buffer;
+    bool lower = before->rlim_cur == RLIM_INFINITY || before->rlim_cur > v->buffer;
+    if (v->buffer >= PROCESS_BUDGET && lower) {
+        struct rlimit limit = {.rlim_cur = (rlim_t)v->buffer, .rlim_max = before->rlim_max};
         (void)setrlimit(RLIMIT_DATA, &limit);
     }
 }
@@ -181,6 +183,11 @@ static void report(mlr_cli *cli, const patch_values *v, const mlr_patcher *p,
             mlr_cli_off(cli, MLR_STYLE_GOOD));
 }
 
+static void abandon(void *ctx)
+{
+    mlr_patcher_abandon(ctx);
+}
+
 static mlr_status apply(mlr_cli *cli, const mlr_args *args, mlr_err *err)
 {
     const patch_values *v = args->values;
@@ -208,19 +215,24 @@ static mlr_status apply(mlr_cli *cli, const mlr_args *args, mlr_err *err)
     mlr_progress progress;
     mlr_progress_begin(&progress, cli, (mlr_progress_when)v->progress, v->quiet);
     mlr_patcher *p = NULL;
-    limit_process(v);
+    struct rlimit before;
+    limit_process(v, &before);
     if (mlr_patcher_open(&p, &wish, err) == MLR_OK) {
         tell_resumed(cli, v, p);
     }
+    cli->abandon_ctx = p;
+    cli->abandon = abandon;
     if (err->status == MLR_OK && step_through(p, &progress, err) == MLR_OK) {
         mlr_patcher_publish(p, err);
     }
+    cli->abandon = NULL;
     mlr_progress_end(&progress, err->status == MLR_OK);
     if (err->status == MLR_OK) {
         report(cli, v, p, now() - start);
     }
     mlr_cli_keep_error(cli, err);
     mlr_patcher_close(p, err);
+    (void)setrlimit(RLIMIT_DATA, &before);
     mlr_lanes_end(cli, threads);
     return err->status;
 }
@@ -245,7 +257,18 @@ const mlr_cmd mlr_cmd_patch = {
     .about =
         "Checks that BASE is what the patch was made for, makes the new model in bounded "
         "memory, proves its SHA-256 and only then lets it appear under its name. PATCH may "
-        "be '-' for standard input. A base of several files is a directory.",
+        "be '-' for standard input. A base of several files is a directory.\n\n"
+        "A new model of several files appears as the directory -o names, all of it at "
+        "once. "
+        "With -f it takes the place of one that holds nothing but files of the same names; "
+        "where the file system cannot exchange two names, there is a moment in which "
+        "neither "
+        "directory is there.\n\n"
+        "With --resume the work is kept in NEW.mallorn-part, with a journal beside it, "
+        "when "
+        "the run is stopped or killed; the next run with the same patch proves what is "
+        "there "
+        "and goes on. At most 16 MiB of work are lost.",
     .examples =
         "mallorn patch model.tflite update.tflp -o new.tflite\tApply a patch\n"
         "mallorn patch model.tflite update.tflp -o new.tflite --streaming --buffer-size "

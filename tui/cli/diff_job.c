@@ -11,6 +11,9 @@
 #include "apply/patch_format.h"
 #include "tui/cli/patch_sink.h"
 
+/* No patch needs less: what lies below is refused only when its need is known. */
+enum { LEAST_BLOCK = 4096, LEAST_MEMORY = 6 * LEAST_BLOCK };
+
 typedef struct diff {
     mlr_cli *cli;
     const mlr_diff_wish *wish;
@@ -98,24 +101,50 @@ static mlr_status match(diff *d)
     return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err);
 }
 
+/* Blocks that leave a sixth of the memory for each buffer that holds one. */
 static void choose_device(diff *d)
 {
     d->device = d->wish->device != NULL ? *d->wish->device : *mlr_device_at(0);
     uint64_t most = d->wish->max_memory;
+    if (most >= MLR_PROCESS_LIMIT) {
+        most -= MLR_RUNTIME_BYTES;
+    }
     if (most == 0 || (d->device.memory_bytes > 0 && d->device.memory_bytes <= most)) {
         return;
     }
-    d->device.memory_bytes = most;
-    while (d->device.block_bytes > 4096 && (uint64_t)d->device.block_bytes * 6 > most) {
+    d->device.memory_bytes = most > LEAST_MEMORY ? most : LEAST_MEMORY;
+    while (d->device.block_bytes > LEAST_BLOCK &&
+           (uint64_t)d->device.block_bytes * 6 > most) {
         d->device.block_bytes /= 2;
     }
     d->device.no_zstd = d->device.no_zstd || most < (320 << 10);
 }
 
-static mlr_status make(diff *d, mlr_out_file *file, mlr_patch_sink *sink)
+static void phase(const diff *d, const char *name)
+{
+    if (d->wish->progress != NULL) {
+        d->wish->progress->phase = name;
+    }
+}
+
+static void on_made(void *ctx, const mlr_made_record *r)
+{
+    const diff *d = ctx;
+    const mlr_diff_wish *w = d->wish;
+    if (w->progress != NULL) {
+        mlr_str key = d->matching.new_model->tensors[r->plan->pair].key;
+        mlr_progress_tensor(w->progress, key.p, key.n);
+    }
+    if (w->made != NULL) {
+        w->made(w->made_ctx, r);
+    }
+}
+
+static mlr_status make(diff *d, const mlr_plan *plan, bool trial, mlr_out_file *file,
+                       mlr_patch_sink *sink)
 {
     const mlr_diff_wish *w = d->wish;
-    mlr_make_options o = {.plan = &d->plan,
+    mlr_make_options o = {.plan = plan,
                           .device = &d->device,
                           .inflater = &d->inflater,
                           .kernels = mlr_host_kernels(),
@@ -129,16 +158,15 @@ static mlr_status make(diff *d, mlr_out_file *file, mlr_patch_sink *sink)
                           .encode_memory = w->encode_memory,
                           .zstd_version = ZSTD_versionNumber(),
                           .index = w->index,
-                          .made = w->made,
-                          .made_ctx = w->made_ctx};
+                          .made = trial ? NULL : on_made,
+                          .made_ctx = d};
     *sink = (mlr_patch_sink){.file = file, .alloc = d->cli->alloc};
     mlr_patch_out out = mlr_patch_sink_out(sink);
     return mlr_patch_make(&o, &out, &d->result->made, d->err);
 }
 
-/* What the applier will ask for, from the header that was written; within what was allowed.
- */
-static mlr_status check_need(diff *d, const mlr_patch_sink *sink)
+/* What the applier will ask for, from the header that was written. */
+static mlr_status read_need(diff *d, const mlr_patch_sink *sink)
 {
     mlr_patch_header h;
     mlr_apply_need need;
@@ -147,16 +175,36 @@ static mlr_status check_need(diff *d, const mlr_patch_sink *sink)
         return d->err->status;
     }
     d->result->need_bytes = need.arena_bytes;
-    const mlr_diff_hooks *hooks = d->wish->hooks;
-    if (hooks != NULL && hooks->made(hooks->ctx, d->result, d->err) != MLR_OK) {
-        return d->err->status;
-    }
-    if (d->device.memory_bytes > 0 && need.arena_bytes > d->device.memory_bytes) {
-        d->err->found = need.arena_bytes;
-        d->err->limit = d->device.memory_bytes;
-        return mlr_fail(d->err, MLR_E_GATE, MLR_NO_OFFSET, "memory of the applying device");
-    }
     return MLR_OK;
+}
+
+/* Whoever may refuse what was made. */
+static mlr_status accepted(diff *d)
+{
+    const mlr_diff_hooks *hooks = d->wish->hooks;
+    return hooks == NULL ? MLR_OK : hooks->made(hooks->ctx, d->result, d->err);
+}
+
+static bool fits(const diff *d)
+{
+    uint64_t most = d->device.memory_bytes, wished = d->wish->max_memory;
+    most = wished > 0 && wished < most ? wished : most;
+    return most == 0 || d->result->need_bytes <= most;
+}
+
+static mlr_status does_not_fit(diff *d)
+{
+    if (accepted(d) != MLR_OK) {
+        return d->err->status; /* a budget says so, in its own words */
+    }
+    uint64_t need = d->result->need_bytes;
+    need += need + MLR_RUNTIME_BYTES >= MLR_PROCESS_LIMIT ? MLR_RUNTIME_BYTES : 0;
+    d->err->found = need;
+    d->err->limit = d->wish->max_memory > 0 ? d->wish->max_memory : d->device.memory_bytes;
+    return mlr_cli_fail(d->cli, d->err, MLR_E_GATE,
+                        "applying this patch takes more memory than is allowed; the "
+                        "smallest that works is --max-memory %llu",
+                        (unsigned long long)need);
 }
 
 static mlr_status still_the_same(diff *d)
@@ -166,7 +214,60 @@ static mlr_status still_the_same(diff *d)
                : d->err->status;
 }
 
-static mlr_status write_patch(diff *d)
+/* Bytes in records whose values no strategy but the general one knows. */
+static uint64_t plain_bytes(const mlr_plan *p)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < p->record_count; i++) {
+        unsigned cls = p->records[i].dtype->cls;
+        bool known = cls == MLR_CLASS_FLOAT || cls == MLR_CLASS_BLOCK;
+        n += known && p->records[i].old_bytes > 0 ? 0 : p->records[i].bytes.len;
+    }
+    return n;
+}
+
+/* A tiny model of integers may be smaller with all of it in the structure, where one coder
+   learns from the whole; trying costs more time than the lowest levels may take. */
+static bool may_be_all_structure(const diff *d)
+{
+    enum { QUICKLY = 1 << 20, PATIENTLY = 4 << 20, PATIENT_LEVEL = 10 };
+    const mlr_choice *c = &d->wish->plan.choice;
+    uint64_t most = c->level >= PATIENT_LEVEL   ? PATIENTLY
+                    : c->strategy == MLR_NEURAL ? QUICKLY
+                                                : 0;
+    return c->strategy < 0 && d->wish->plan.choose == NULL && d->plan.new_bytes <= most &&
+           plain_bytes(&d->plan) > d->plan.new_bytes / 2;
+}
+
+static mlr_status size_of(diff *d, const mlr_plan *plan, uint64_t *bytes)
+{
+    mlr_patch_sink sink;
+    if (make(d, plan, true, NULL, &sink) == MLR_OK) {
+        *bytes = d->result->made.patch_bytes;
+    }
+    mlr_give(d->cli->alloc, sink.header, sink.header_bytes);
+    return d->err->status;
+}
+
+static mlr_status choose_plan(diff *d)
+{
+    if (!may_be_all_structure(d)) {
+        return MLR_OK;
+    }
+    mlr_plan_options all = d->wish->plan;
+    all.small_bytes = MLR_ALL_SMALL;
+    mlr_plan other;
+    uint64_t with_records = 0, without = 0;
+    if (mlr_plan_make(&other, &d->matching, &all, &d->pool, d->err) == MLR_OK &&
+        size_of(d, &d->plan, &with_records) == MLR_OK &&
+        size_of(d, &other, &without) == MLR_OK && without < with_records) {
+        d->plan = other;
+    }
+    return d->err->status;
+}
+
+/* Makes the patch once; publishes it where it fits. */
+static mlr_status try_patch(diff *d)
 {
     mlr_out_file file = {0};
     const mlr_diff_wish *w = d->wish;
@@ -176,12 +277,28 @@ static mlr_status write_patch(diff *d)
         return d->err->status;
     }
     mlr_patch_sink sink = {0};
-    if (make(d, publish ? &file : NULL, &sink) == MLR_OK &&
-        check_need(d, &sink) == MLR_OK && still_the_same(d) == MLR_OK && publish) {
+    if (choose_plan(d) == MLR_OK &&
+        make(d, &d->plan, false, publish ? &file : NULL, &sink) == MLR_OK &&
+        read_need(d, &sink) == MLR_OK && still_the_same(d) == MLR_OK && fits(d) &&
+        accepted(d) == MLR_OK && publish) {
         mlr_out_publish(&file, d->err);
     }
     mlr_give(d->cli->alloc, sink.header, sink.header_bytes);
     mlr_out_discard(&file);
+    return d->err->status;
+}
+
+/* Strategies differ in what they need: where the first blocks were too large, smaller ones
+   follow. */
+static mlr_status write_patch(diff *d)
+{
+    phase(d, "encode");
+    while (try_patch(d) == MLR_OK && !fits(d)) {
+        if (d->device.block_bytes <= LEAST_BLOCK) {
+            return does_not_fit(d);
+        }
+        d->device.block_bytes /= 2;
+    }
     return d->err->status;
 }
 
@@ -204,6 +321,7 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
               .err = err};
     mlr_pool_init(&d.pool, cli->alloc);
     choose_device(&d);
+    phase(&d, "match");
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;
         result->new_bytes = d.plan.new_bytes;

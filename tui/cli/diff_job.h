@@ -9,7 +9,7 @@
 #include "apply/apply.h"
 #include "codec/make.h"
 #include "formats/open.h"
-#include "tui/cli/cli.h"
+#include "tui/cli/progress.h"
 
 typedef struct mlr_diff_wish {
     const char *old_path, *new_path;
@@ -24,7 +24,8 @@ typedef struct mlr_diff_wish {
     bool embed_dict;
     uint64_t encode_memory; /* 0: the default */
     mlr_index_mode index;
-    const mlr_tick *tick; /* counts bytes; NULL: cli's */
+    const mlr_tick *tick;   /* counts bytes; NULL: cli's */
+    mlr_progress *progress; /* told the phase and the tensor; NULL: nobody */
     void (*made)(void *ctx, const mlr_made_record *r);
     void *made_ctx;
     const struct mlr_diff_hooks *hooks; /* NULL: none */

@@ -116,7 +116,7 @@ static void put_number(FILE *out, uint64_t value)
 /* Objects deep inside stand on one line: a tensor a line is what people can read. */
 static void put_break(const mlr_json *j, bool filled)
 {
-    if (j->depth > 2) {
+    if (j->depth > 2 || j->one_line) {
         if (filled) {
             putc_unlocked(' ', j->out);
         }
@@ -168,7 +168,7 @@ void mlr_json_end(mlr_json *j)
     assert(j->depth > 0);
     bool array = j->level[j->depth - 1].array;
     bool filled = j->level[j->depth - 1].filled;
-    bool inline_level = j->depth > 2;
+    bool inline_level = j->depth > 2 || j->one_line;
     j->depth--;
     if (filled && !inline_level) {
         fprintf(j->out, "\n%*s", (int)(2 * j->depth), "");

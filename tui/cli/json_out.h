@@ -15,6 +15,7 @@ enum { MLR_JSON_DEPTH = 16 };
 typedef struct mlr_json {
     FILE *out; /* borrowed */
     unsigned depth;
+    bool one_line; /* set after init: no line breaks inside a value */
     struct {
         bool array, filled;
     } level[MLR_JSON_DEPTH];

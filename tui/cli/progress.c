@@ -78,6 +78,7 @@ static void begin_line(const mlr_progress *p, mlr_json *j, double t, uint64_t do
 {
     pace r = pace_of(p, t, done, total);
     mlr_json_init(j, p->cli->err);
+    j->one_line = true;
     mlr_json_object(j, NULL);
     mlr_json_text(j, "schema", "mallorn.progress/1");
     mlr_json_text(j, "phase", p->phase);
@@ -89,6 +90,7 @@ static void begin_line(const mlr_progress *p, mlr_json *j, double t, uint64_t do
     }
     mlr_json_real(j, "elapsed_s", t - p->start);
     mlr_json_u64(j, "rss_bytes", mlr_own_resident_bytes());
+    mlr_json_u64(j, "data_bytes", mlr_own_data_bytes());
 }
 
 static void end_line(mlr_progress *p, mlr_json *j)

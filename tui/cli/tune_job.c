@@ -47,6 +47,7 @@ static void fit_device(tuner *t)
     mlr_device *d = &t->j->device;
     uint64_t most = t->wish->max_memory;
     *d = t->wish->device != NULL ? *t->wish->device : *mlr_device_at(0);
+    most -= most >= MLR_PROCESS_LIMIT ? MLR_RUNTIME_BYTES : 0;
     if (most == 0 || (d->memory_bytes > 0 && d->memory_bytes <= most)) {
         return;
     }

@@ -1,4 +1,4 @@
-#include "codec/lowrank.h"
+#include "codec/factors.h"
 
 #include <math.h>
 #include <string.h>
@@ -6,9 +6,13 @@
 #include "codec/bits_write.h"
 #include "codec/cost.h"
 #include "codec/lowrank_ops.h"
+#include "codec/small_dense.h"
 
 enum {
     LEAST_SIDE = 32,
+    PATIENT = 12,            /* level from which time matters less */
+    SECOND_TURN = 1 << 21,   /* elements up to which least squares goes round again */
+    TURNS = 2,               /* of least squares before the last one */
     MOST_ELEMENTS = 1 << 26, /* kept as floats while the search runs */
     SAMPLE_ROWS = 512,
     SAMPLE_COLUMNS = 512,
@@ -16,6 +20,9 @@ enum {
 };
 
 /* The difference of a matrix in units of the model's fixed point, and its precision. */
+/* What a factor takes, about. */
+#define FACTOR_BITS 6.5
+
 typedef struct matrix {
     size_t rows, columns;
     float *d;      /* rows x columns */
@@ -27,13 +34,14 @@ typedef struct search {
     const mlr_view *view;
     const mlr_neural *shape;
     matrix m;
-    size_t side;          /* the larger of rows and columns, rounded up */
-    float *u, *v;         /* MLR_RANK_MAX lines of rows and of columns, by component */
-    float *y, *z;         /* sketches */
-    float *line, *scaled; /* least squares: factors of the other side and the target */
-    float *weight;        /* of one line */
-    float weights[256];   /* of a precision; 0 where there is no value */
-    float power[128];     /* 2^(i - 64) */
+    size_t side;        /* the larger of rows and columns, rounded up */
+    float *u, *v;       /* MLR_RANK_MAX lines of rows and of columns, by component */
+    float *y, *z;       /* sketches */
+    float *benches;     /* scratch of least squares, for each lane */
+    double noise;       /* variance beyond rounding */
+    double noise_share; /* its part of all, as weighted: near 0 for a merged adapter */
+    float weights[256]; /* of a precision; 0 where there is no value */
+    float power[128];   /* 2^(i - 64) */
     uint8_t *base;
     size_t bytes;
 } search;
@@ -131,152 +139,6 @@ static mlr_status read_matrix(search *s, mlr_err *err)
     return status;
 }
 
-/* --- small dense algebra ---------------------------------------------------------------
- */
-
-typedef struct square {
-    double a[MLR_SKETCH][MLR_SKETCH];
-} square;
-
-/* gram = y^T y for `rows` lines of MLR_SKETCH floats. */
-static void gram_of(const float *y, size_t rows, unsigned n, square *g)
-{
-    memset(g, 0, sizeof *g);
-    for (size_t i = 0; i < rows; i++) {
-        const float *line = y + i * MLR_SKETCH;
-        for (unsigned k = 0; k < n; k++) {
-            for (unsigned l = k; l < n; l++) {
-                g->a[k][l] += (double)line[k] * (double)line[l];
-            }
-        }
-    }
-    for (unsigned k = 0; k < n; k++) {
-        for (unsigned l = 0; l < k; l++) {
-            g->a[k][l] = g->a[l][k];
-        }
-    }
-}
-
-/* Turns p and q so that a[p][q] becomes 0; false where it is small enough already. */
-static bool rotate(square *g, square *vectors, unsigned n, unsigned p, unsigned q)
-{
-    if (fabs(g->a[p][q]) <= 1e-9 * sqrt(fabs(g->a[p][p] * g->a[q][q]))) {
-        return false;
-    }
-    double theta = (g->a[q][q] - g->a[p][p]) / (2 * g->a[p][q]);
-    double t = (theta >= 0 ? 1 : -1) / (fabs(theta) + sqrt(theta * theta + 1));
-    double c = 1 / sqrt(t * t + 1);
-    double s = t * c;
-    for (unsigned k = 0; k < n; k++) {
-        double x = g->a[k][p];
-        double y = g->a[k][q];
-        g->a[k][p] = c * x - s * y;
-        g->a[k][q] = s * x + c * y;
-    }
-    for (unsigned k = 0; k < n; k++) {
-        double x = g->a[p][k];
-        double y = g->a[q][k];
-        g->a[p][k] = c * x - s * y;
-        g->a[q][k] = s * x + c * y;
-        x = vectors->a[k][p];
-        y = vectors->a[k][q];
-        vectors->a[k][p] = c * x - s * y;
-        vectors->a[k][q] = s * x + c * y;
-    }
-    return true;
-}
-
-/* Eigenvalues of a symmetric matrix, largest first, and its vectors as columns (Jacobi). */
-static void eigen(square *g, unsigned n, square *vectors, double *value)
-{
-    memset(vectors, 0, sizeof *vectors);
-    for (unsigned k = 0; k < n; k++) {
-        vectors->a[k][k] = 1;
-    }
-    bool moved = true;
-    for (int sweep = 0; sweep < 12 && moved; sweep++) {
-        moved = false;
-        for (unsigned p = 0; p + 1 < n; p++) {
-            for (unsigned q = p + 1; q < n; q++) {
-                moved = rotate(g, vectors, n, p, q) || moved;
-            }
-        }
-    }
-    for (unsigned k = 0; k < n; k++) {
-        value[k] = g->a[k][k];
-    }
-    for (unsigned k = 0; k < n; k++) {
-        unsigned best = k;
-        for (unsigned l = k + 1; l < n; l++) {
-            best = value[l] > value[best] ? l : best;
-        }
-        double v = value[k];
-        value[k] = value[best];
-        value[best] = v;
-        for (unsigned i = 0; i < n && best != k; i++) {
-            v = vectors->a[i][k];
-            vectors->a[i][k] = vectors->a[i][best];
-            vectors->a[i][best] = v;
-        }
-    }
-}
-
-/* y becomes y * q, line by line. */
-static void turn_lines(float *y, size_t rows, unsigned n, const square *q)
-{
-    double line[MLR_SKETCH];
-    for (size_t i = 0; i < rows; i++) {
-        float *at = y + i * MLR_SKETCH;
-        for (unsigned l = 0; l < n; l++) {
-            line[l] = 0;
-            for (unsigned k = 0; k < n; k++) {
-                line[l] += (double)at[k] * q->a[k][l];
-            }
-        }
-        for (unsigned l = 0; l < n; l++) {
-            at[l] = (float)line[l];
-        }
-    }
-}
-
-/* Makes the columns orthonormal (Cholesky of the Gram matrix); those that depend on others
-   become zero. */
-static void orthonormal(float *y, size_t rows, unsigned n)
-{
-    square g;
-    square l = {{{0}}};
-    square inverse = {{{0}}};
-    gram_of(y, rows, n, &g);
-    for (unsigned k = 0; k < n; k++) {
-        for (unsigned i = 0; i <= k; i++) {
-            double sum = g.a[k][i];
-            for (unsigned x = 0; x < i; x++) {
-                sum -= l.a[k][x] * l.a[i][x];
-            }
-            if (k == i) {
-                l.a[k][k] = sum > 1e-9 * g.a[k][k] ? sqrt(sum) : 0;
-            } else {
-                l.a[k][i] = l.a[i][i] > 0 ? sum / l.a[i][i] : 0;
-            }
-        }
-    }
-    /* y * inverse(l)^T */
-    for (unsigned k = 0; k < n; k++) {
-        if (!(l.a[k][k] > 0)) {
-            continue;
-        }
-        inverse.a[k][k] = 1 / l.a[k][k];
-        for (unsigned i = k + 1; i < n; i++) {
-            double sum = 0;
-            for (unsigned x = k; x < i; x++) {
-                sum -= l.a[i][x] * inverse.a[k][x];
-            }
-            inverse.a[k][i] = l.a[i][i] > 0 ? sum / l.a[i][i] : 0;
-        }
-    }
-    turn_lines(y, rows, n, &inverse);
-}
-
 static void random_signs(float *y, size_t rows)
 {
     uint64_t x = 0x9e3779b97f4a7c15U;
@@ -298,11 +160,11 @@ static double sketch(const float *d, size_t rows, size_t columns, float *y, floa
     random_signs(z, columns);
     for (unsigned i = 0; i < turns; i++) {
         mlr_sketch_rows(y, d, z, rows, columns);
-        orthonormal(y, rows, MLR_SKETCH);
+        mlr_orthonormal(y, rows, MLR_SKETCH);
         memset(z, 0, columns * MLR_SKETCH * sizeof *z);
         mlr_sketch_columns(z, d, y, rows, columns);
         if (i + 1 < turns) {
-            orthonormal(z, columns, MLR_SKETCH);
+            mlr_orthonormal(z, columns, MLR_SKETCH);
         }
     }
     double sum = 0;
@@ -312,152 +174,134 @@ static double sketch(const float *d, size_t rows, size_t columns, float *y, floa
     return sum;
 }
 
-/* --- does a search promise anything? ---------------------------------------------------
- */
-
-/* Divides every element by the error expected of it, so that all count alike. */
-static double whiten(float *d, const uint8_t *fine, size_t n, const float *power)
-{
-    double mean = 0;
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        mean += (double)d[i] * (double)d[i] / (double)n;
-    }
-    for (size_t i = 0; i < n; i++) {
-        double unit = fine[i] == FIELD_NONE ? 0 : (double)power[64 + fine[i]];
-        double scale = unit * unit / 12 + mean;
-        d[i] = scale > 0 ? (float)((double)d[i] / sqrt(scale)) : 0;
-        sum += (double)d[i] * (double)d[i];
-    }
-    return sum;
-}
-
-/* Whether few directions hold more of a sample than they would of noise. */
-static mlr_status promising(const search *s, bool *yes, mlr_err *err)
-{
-    size_t rows = s->m.rows < SAMPLE_ROWS ? s->m.rows : SAMPLE_ROWS;
-    size_t columns = s->m.columns < SAMPLE_COLUMNS ? s->m.columns : SAMPLE_COLUMNS;
-    size_t step = s->m.rows / rows;
-    size_t bytes = rows * columns * (sizeof(float) + 1) +
-                   (rows + columns) * MLR_SKETCH * sizeof(float);
-    float *d = mlr_take(s->e->alloc, bytes);
-    if (d == NULL) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
-                        "memory for studying a tensor");
-    }
-    float *y = d + rows * columns;
-    float *z = y + rows * MLR_SKETCH;
-    uint8_t *fine = (uint8_t *)(z + columns * MLR_SKETCH);
-    mlr_status status = MLR_OK;
-    for (size_t i = 0; i < rows && status == MLR_OK; i++) {
-        status = read_line(s, (uint64_t)i * step * s->shape->row, columns, d + i * columns,
-                           fine + i * columns, err);
-    }
-    if (status == MLR_OK) {
-        double all = whiten(d, fine, rows * columns, s->power);
-        double held = sketch(d, rows, columns, y, z, 2);
-        double edge = sqrt((double)rows) + sqrt((double)columns);
-        double noise = MLR_SKETCH * edge * edge / ((double)rows * (double)columns);
-        double share = all > 0 ? held / all : 0;
-        *yes = share > (noise < 0.7 ? noise : 0.7);
-    }
-    mlr_give(s->e->alloc, d, bytes);
-    return status;
-}
-
 /* --- least squares ---------------------------------------------------------------------
  */
-
-/* Solves gram * x = target by Cholesky; `gram` holds the upper triangle and the target. */
-static void solve(const float *gram, unsigned rank, float *x)
-{
-    double a[MLR_RANK_MAX][MLR_RANK_MAX];
-    double b[MLR_RANK_MAX];
-    double trace = 0;
-    for (unsigned k = 0; k < rank; k++) {
-        trace += (double)gram[k * MLR_GRAM_STRIDE + k];
-    }
-    double ridge = trace / rank * 1e-6 + 1e-30;
-    for (unsigned k = 0; k < rank; k++) {
-        b[k] = (double)gram[k * MLR_GRAM_STRIDE + rank];
-        for (unsigned l = 0; l <= k; l++) {
-            double sum = (double)gram[l * MLR_GRAM_STRIDE + k] + (k == l ? ridge : 0);
-            for (unsigned i = 0; i < l; i++) {
-                sum -= a[k][i] * a[l][i];
-            }
-            a[k][l] = k == l ? sqrt(sum > ridge * 0.5 ? sum : ridge * 0.5) : sum / a[l][l];
-        }
-    }
-    for (unsigned k = 0; k < rank; k++) {
-        for (unsigned i = 0; i < k; i++) {
-            b[k] -= a[k][i] * b[i];
-        }
-        b[k] /= a[k][k];
-    }
-    for (unsigned k = rank; k-- > 0;) {
-        for (unsigned i = k + 1; i < rank; i++) {
-            b[k] -= a[i][k] * b[i];
-        }
-        b[k] /= a[k][k];
-        x[k] = (float)b[k];
-    }
-}
 
 static size_t up8(size_t n)
 {
     return (n + 7) & ~(size_t)7;
 }
 
-/* Brings the known side's factors into `line`, padded for mlr_gram(). */
-static void load_side(search *s, const float *side, size_t n, unsigned rank)
+/* Scratch of one lane: the known side's factors and the target, padded for mlr_gram(). */
+typedef struct bench {
+    float *line, *scaled, *weight;
+    float *d;      /* a strip of lines, brought together */
+    uint8_t *fine; /* likewise */
+} bench;
+
+enum { STRIP = 16 };
+
+static size_t bench_floats(size_t side)
 {
-    size_t padded = up8(n);
-    memset(s->line, 0, (rank + 4U) * padded * sizeof *s->line);
-    for (size_t k = 0; k < rank; k++) {
-        memcpy(s->line + k * padded, side + k * s->side, n * sizeof *side);
+    return (2 * (MLR_RANK_MAX + 8) + 1 + STRIP) * side + STRIP * side / sizeof(float);
+}
+
+static bench bench_of(const search *s, unsigned lane)
+{
+    float *at = s->benches + lane * bench_floats(s->side);
+    size_t lines = (MLR_RANK_MAX + 8) * s->side;
+    float *d = at + 2 * lines + s->side;
+    return (bench){.line = at,
+                   .scaled = at + lines,
+                   .weight = at + 2 * lines,
+                   .d = d,
+                   .fine = (uint8_t *)(d + STRIP * s->side)};
+}
+
+/* One half of a turn: every line of one side against all of the other. */
+typedef struct half {
+    const search *s;
+    const float *known; /* by component */
+    float *wanted;      /* by component */
+    size_t lines, n;    /* of the wanted side; of the known one */
+    size_t step, next;  /* between the elements of a line; between lines */
+    unsigned rank;
+} half;
+
+static void load_side(const half *h, const bench *b)
+{
+    size_t padded = up8(h->n);
+    memset(b->line, 0, (h->rank + 4U) * padded * sizeof *b->line);
+    for (size_t k = 0; k < h->rank; k++) {
+        memcpy(b->line + k * padded, h->known + k * h->s->side, h->n * sizeof *h->known);
     }
 }
 
-static void solve_line(search *s, const float *d, const uint8_t *fine, size_t stride,
-                       size_t n, unsigned rank, float *x)
+/* Brings a strip of lines together; elements of columns lie apart in the matrix. */
+static void gather_strip(const half *h, const bench *b, size_t from, size_t lines)
+{
+    const matrix *m = &h->s->m;
+    if (h->step == 1) {
+        memcpy(b->d, m->d + from * h->next, lines * h->n * sizeof(float));
+        memcpy(b->fine, m->fine + from * h->next, lines * h->n);
+        return;
+    }
+    for (size_t j = 0; j < h->n; j++) {
+        for (size_t i = 0; i < lines; i++) {
+            b->d[i * h->n + j] = m->d[j * h->step + (from + i) * h->next];
+            b->fine[i * h->n + j] = m->fine[j * h->step + (from + i) * h->next];
+        }
+    }
+}
+
+static void solve_line(const half *h, const bench *b, size_t strip_line, size_t i)
 {
     float gram[MLR_GRAM_STRIDE * MLR_GRAM_STRIDE];
-    size_t padded = up8(n);
-    float *target = s->line + rank * padded;
-    for (size_t j = 0; j < n; j++) {
-        target[j] = d[j * stride];
-        s->weight[j] = s->weights[fine[j * stride]];
+    float x[MLR_RANK_MAX];
+    const search *s = h->s;
+    size_t padded = up8(h->n);
+    const uint8_t *fine = b->fine + strip_line * h->n;
+    memcpy(b->line + h->rank * padded, b->d + strip_line * h->n, h->n * sizeof(float));
+    for (size_t j = 0; j < h->n; j++) {
+        b->weight[j] = s->weights[fine[j]];
     }
-    for (size_t j = n; j < padded; j++) {
-        s->weight[j] = 0;
+    for (size_t j = h->n; j < padded; j++) {
+        b->weight[j] = 0;
     }
-    mlr_gram(gram, s->line, s->scaled, s->weight, rank, padded);
-    solve(gram, rank, x);
+    mlr_gram(gram, b->line, b->scaled, b->weight, h->rank, padded);
+    mlr_solve(gram, h->rank, x);
+    for (size_t k = 0; k < h->rank; k++) {
+        h->wanted[k * s->side + i] = x[k];
+    }
+}
+
+static void solve_strip(void *arg, size_t strip, unsigned lane)
+{
+    const half *h = arg;
+    bench b = bench_of(h->s, lane);
+    size_t from = strip * STRIP;
+    size_t lines = h->lines - from < STRIP ? h->lines - from : STRIP;
+    load_side(h, &b);
+    gather_strip(h, &b, from, lines);
+    for (size_t i = 0; i < lines; i++) {
+        solve_line(h, &b, i, from + i);
+    }
 }
 
 static void solve_rows(search *s, unsigned rank)
 {
-    float x[MLR_RANK_MAX];
-    load_side(s, s->v, s->m.columns, rank);
-    for (size_t i = 0; i < s->m.rows; i++) {
-        solve_line(s, s->m.d + i * s->m.columns, s->m.fine + i * s->m.columns, 1,
-                   s->m.columns, rank, x);
-        for (unsigned k = 0; k < rank; k++) {
-            s->u[k * s->side + i] = x[k];
-        }
-    }
+    half h = {.s = s,
+              .known = s->v,
+              .wanted = s->u,
+              .lines = s->m.rows,
+              .n = s->m.columns,
+              .step = 1,
+              .next = s->m.columns,
+              .rank = rank};
+    mlr_exec_run(s->e->exec, solve_strip, &h, (h.lines + STRIP - 1) / STRIP);
 }
 
 static void solve_columns(search *s, unsigned rank)
 {
-    float x[MLR_RANK_MAX];
-    load_side(s, s->u, s->m.rows, rank);
-    for (size_t j = 0; j < s->m.columns; j++) {
-        solve_line(s, s->m.d + j, s->m.fine + j, s->m.columns, s->m.rows, rank, x);
-        for (unsigned k = 0; k < rank; k++) {
-            s->v[k * s->side + j] = x[k];
-        }
-    }
+    half h = {.s = s,
+              .known = s->u,
+              .wanted = s->v,
+              .lines = s->m.columns,
+              .n = s->m.rows,
+              .step = s->m.columns,
+              .next = 1,
+              .rank = rank};
+    mlr_exec_run(s->e->exec, solve_strip, &h, (h.lines + STRIP - 1) / STRIP);
 }
 
 /* --- choosing the rank -----------------------------------------------------------------
@@ -559,11 +403,14 @@ static void settle_noise(search *s, const sample *c)
         }
         double noise = weight > 0 ? excess / weight : 0;
         double least = 1e-3 * (double)(c->rows * s->m.columns) / (weight + 1e-30);
+        s->noise = noise > 0 ? noise : 0;
+        s->noise_share = s->noise * weight / (double)(c->rows * s->m.columns);
         set_weights(s, noise > least ? noise : least);
     }
 }
 
-static unsigned choose_rank(const search *s, sample *c)
+/* `price` is what one more component takes, in bits. */
+static unsigned choose_rank(const search *s, sample *c, double price)
 {
     static const uint8_t ranks[] = {0, 1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 28, 32};
     unsigned best = 0;
@@ -572,8 +419,7 @@ static unsigned choose_rank(const search *s, sample *c)
     size_t small = s->m.rows < s->m.columns ? s->m.rows : s->m.columns;
     for (size_t i = 0; i < sizeof ranks && ranks[i] <= small / 2; i++) {
         sample_take_out(s, c, ranks[i]);
-        double bits = (double)sample_cost(s, c) / 65536 * scale +
-                      (double)(ranks[i] * (s->m.rows + s->m.columns)) * 6.5;
+        double bits = (double)sample_cost(s, c) / 65536 * scale + ranks[i] * price;
         if (i == 0 || bits < least) {
             least = bits;
             best = ranks[i];
@@ -584,14 +430,14 @@ static unsigned choose_rank(const search *s, sample *c)
     return best;
 }
 
-static mlr_status choose(search *s, unsigned *rank, mlr_err *err)
+static mlr_status choose(search *s, double price, unsigned *rank, mlr_err *err)
 {
     sample c;
     if (!sample_begin(s, &c)) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
                         "memory for studying a tensor");
     }
-    *rank = choose_rank(s, &c);
+    *rank = choose_rank(s, &c, price);
     sample_end(s, &c);
     return MLR_OK;
 }
@@ -616,9 +462,9 @@ static mlr_status weigh(search *s, unsigned rank, mlr_err *err)
 /* Gives both sides the same share of every component's size, components orthogonal. */
 static void balance(search *s, unsigned rank, double *size)
 {
-    square gu;
-    square gv;
-    square q;
+    mlr_square gu;
+    mlr_square gv;
+    mlr_square q;
     double value[MLR_SKETCH];
     float *y = s->y;
     float *z = s->z;
@@ -631,55 +477,70 @@ static void balance(search *s, unsigned rank, double *size)
         }
     }
     /* y = p * diag, p orthonormal: y * q has orthogonal columns of length sqrt(value) */
-    gram_of(y, s->m.rows, rank, &gu);
-    eigen(&gu, rank, &q, value);
-    turn_lines(y, s->m.rows, rank, &q);
-    turn_lines(z, s->m.columns, rank, &q);
-    square scale = {{{0}}};
-    square back = {{{0}}};
+    mlr_gram_of(y, s->m.rows, rank, &gu);
+    mlr_eigen(&gu, rank, &q, value);
+    mlr_turn_lines(y, s->m.rows, rank, &q);
+    mlr_turn_lines(z, s->m.columns, rank, &q);
+    mlr_square scale = {{{0}}};
+    mlr_square back = {{{0}}};
     for (unsigned k = 0; k < rank; k++) {
         double length = value[k] > 0 ? sqrt(value[k]) : 0;
         scale.a[k][k] = length > 0 ? 1 / length : 0;
         back.a[k][k] = length;
     }
-    turn_lines(y, s->m.rows, rank, &scale);
-    turn_lines(z, s->m.columns, rank, &back);
-    gram_of(z, s->m.columns, rank, &gv);
-    eigen(&gv, rank, &q, value);
-    turn_lines(y, s->m.rows, rank, &q);
-    turn_lines(z, s->m.columns, rank, &q);
+    mlr_turn_lines(y, s->m.rows, rank, &scale);
+    mlr_turn_lines(z, s->m.columns, rank, &back);
+    mlr_gram_of(z, s->m.columns, rank, &gv);
+    mlr_eigen(&gv, rank, &q, value);
+    mlr_turn_lines(y, s->m.rows, rank, &q);
+    mlr_turn_lines(z, s->m.columns, rank, &q);
     for (unsigned k = 0; k < rank; k++) {
         double length = value[k] > 0 ? sqrt(value[k]) : 0; /* the singular value */
-        double half = sqrt(length);
+        double root = sqrt(length);
         size[k] = length;
         for (size_t i = 0; i < s->m.rows; i++) {
-            s->u[k * s->side + i] = (float)((double)y[i * MLR_SKETCH + k] * half);
+            s->u[k * s->side + i] = (float)((double)y[i * MLR_SKETCH + k] * root);
         }
         for (size_t j = 0; j < s->m.columns; j++) {
             float x = z[j * MLR_SKETCH + k];
-            s->v[k * s->side + j] = half > 0 ? (float)((double)x / half) : 0;
+            s->v[k * s->side + j] = root > 0 ? (float)((double)x / root) : 0;
         }
     }
 }
 
-/* log2 of the product of both sides' steps, in units of the fixed point. */
+/*
+ * log2 of the product of both sides' steps, in units of the fixed point: a bit less for
+ * every factor against what the coarser prediction costs, by precision of the elements.
+ */
 static int choose_shift(const search *s, unsigned rank, const double *size)
 {
+    uint32_t count[64] = {0};
     double sum = 0;
     double rows = (double)s->m.rows;
     double columns = (double)s->m.columns;
-    double weight = 0;
     for (unsigned k = 0; k < rank; k++) {
         sum += size[k];
     }
     for (size_t i = 0; i < s->m.rows * s->m.columns; i++) {
-        weight += (double)s->weights[s->m.fine[i]];
+        count[s->m.fine[i] & 63] += s->m.fine[i] != FIELD_NONE;
     }
-    double noise = weight > 0 ? rows * columns / weight : 1;
-    double share = 1.5 * (rows + columns) * rank / (rows * columns);
-    double step = share * noise * 12 / (sum * (1 / rows + 1 / columns) + 1e-30);
-    int shift = (int)floor(log2(step) + 0.5);
-    return shift < -30 ? -30 : shift > 30 ? 30 : shift;
+    int best = -30;
+    double least = 0;
+    for (int shift = -30; shift <= 30; shift++) {
+        double step = ldexp(1, shift);
+        double error = s->noise + step * sum * (1 / rows + 1 / columns) / 12;
+        double bits = -0.5 * shift * (rows + columns) * rank;
+        for (int f = 0; f < 64; f++) {
+            if (count[f] > 0) {
+                bits += count[f] * log2(1 + 3 * sqrt(error) / ldexp(1, f));
+            }
+        }
+        if (shift == -30 || bits < least) {
+            least = bits;
+            best = shift;
+        }
+    }
+    return best;
 }
 
 static int16_t to_step(float x, double step)
@@ -727,36 +588,34 @@ static bool take_memory(search *s)
     size_t n = s->m.rows * s->m.columns;
     size_t side = up8(s->m.rows > s->m.columns ? s->m.rows : s->m.columns);
     size_t sketches = 2 * side * MLR_SKETCH;
-    size_t lines = (4 * MLR_RANK_MAX + 16) * side;
+    size_t factors = 2 * MLR_RANK_MAX * side;
+    size_t benches = mlr_exec_lanes(s->e->exec) * bench_floats(side);
     s->side = side;
-    s->bytes = (up8(n) + sketches + lines + side) * sizeof(float) + n;
+    s->bytes = (up8(n) + sketches + factors + benches) * sizeof(float) + n;
     s->base = mlr_take(s->e->alloc, s->bytes);
     if (s->base == NULL) {
         return false;
     }
-    float *at = (float *)(void *)s->base;
-    s->m.d = at;
+    s->m.d = (float *)(void *)s->base;
     s->y = s->m.d + up8(n);
     s->z = s->y + side * MLR_SKETCH;
     s->u = s->z + side * MLR_SKETCH;
     s->v = s->u + side * MLR_RANK_MAX;
-    s->line = s->v + side * MLR_RANK_MAX;
-    s->scaled = s->line + side * (MLR_RANK_MAX + 8);
-    s->weight = s->scaled + side * (MLR_RANK_MAX + 8);
-    s->m.fine = (uint8_t *)(s->weight + side);
+    s->benches = s->v + side * MLR_RANK_MAX;
+    s->m.fine = (uint8_t *)(s->benches + benches);
     return true;
 }
 
 /* Components from the sketch, largest first: u = y * q, v = z * q. */
 static void components(search *s)
 {
-    square g;
-    square q;
+    mlr_square g;
+    mlr_square q;
     double value[MLR_SKETCH];
-    gram_of(s->z, s->m.columns, MLR_SKETCH, &g);
-    eigen(&g, MLR_SKETCH, &q, value);
-    turn_lines(s->y, s->m.rows, MLR_SKETCH, &q);
-    turn_lines(s->z, s->m.columns, MLR_SKETCH, &q);
+    mlr_gram_of(s->z, s->m.columns, MLR_SKETCH, &g);
+    mlr_eigen(&g, MLR_SKETCH, &q, value);
+    mlr_turn_lines(s->y, s->m.rows, MLR_SKETCH, &q);
+    mlr_turn_lines(s->z, s->m.columns, MLR_SKETCH, &q);
     for (size_t k = 0; k < MLR_RANK_MAX; k++) {
         for (size_t i = 0; i < s->m.rows; i++) {
             s->u[k * s->side + i] = s->y[i * MLR_SKETCH + k];
@@ -765,6 +624,45 @@ static void components(search *s)
             s->v[k * s->side + j] = s->z[j * MLR_SKETCH + k];
         }
     }
+}
+
+/*
+ * Whether factors would pay, judged by a sample as if it were the matrix. A component is
+ * then charged its share of the whole matrix's factors and what it would seem to gain from
+ * noise.
+ */
+static mlr_status promising(const search *whole, bool *yes, mlr_err *err)
+{
+    search s = *whole;
+    s.m.rows = s.m.rows < SAMPLE_ROWS ? s.m.rows : SAMPLE_ROWS;
+    s.m.columns = s.m.columns < SAMPLE_COLUMNS ? s.m.columns : SAMPLE_COLUMNS;
+    size_t step = whole->m.rows / s.m.rows;
+    if (!take_memory(&s)) {
+        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
+                        "memory for studying a tensor");
+    }
+    mlr_status status = MLR_OK;
+    for (size_t i = 0; i < s.m.rows && status == MLR_OK; i++) {
+        status = read_line(&s, (uint64_t)i * step * s.shape->row, s.m.columns,
+                           s.m.d + i * s.m.columns, s.m.fine + i * s.m.columns, err);
+    }
+    if (status == MLR_OK) {
+        double rows = (double)s.m.rows;
+        double columns = (double)s.m.columns;
+        double lines = (double)whole->m.rows + (double)whole->m.columns;
+        double all = (double)whole->m.rows * (double)whole->m.columns;
+        double edge = (sqrt(rows) + sqrt(columns)) * (sqrt(rows) + sqrt(columns));
+        double noise = -0.5 * rows * columns * log2(1 - 0.9 * edge / (rows * columns));
+        double price = lines * FACTOR_BITS * rows * columns / all + 0.7 * noise;
+        unsigned rank = 0;
+        (void)sketch(s.m.d, s.m.rows, s.m.columns, s.y, s.z, 2);
+        components(&s);
+        set_weights(&s, 0);
+        status = choose(&s, price, &rank, err);
+        *yes = rank > 0;
+    }
+    mlr_give(s.e->alloc, s.base, s.bytes);
+    return status;
 }
 
 static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
@@ -777,16 +675,21 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
     components(s);
     set_weights(s, 0);
     unsigned rank = 0;
-    status = choose(s, &rank, err);
+    status = choose(s, (double)(s->m.rows + s->m.columns) * FACTOR_BITS, &rank, err);
     if (status == MLR_OK && rank > 0) {
         status = weigh(s, rank, err);
     }
     if (status != MLR_OK || rank == 0) {
         return status;
     }
-    solve_rows(s, rank);
-    solve_columns(s, rank);
-    status = weigh(s, rank, err);
+    /* factors that leave little but rounding are worth a second turn */
+    bool again = s->m.rows * s->m.columns <= SECOND_TURN || s->e->level >= PATIENT;
+    unsigned turns = s->noise_share < 0.6 && again ? 2 : 1;
+    for (unsigned turn = 0; turn < turns && status == MLR_OK; turn++) {
+        solve_rows(s, rank);
+        solve_columns(s, rank);
+        status = weigh(s, rank, err);
+    }
     if (status != MLR_OK) {
         return status;
     }
@@ -810,8 +713,11 @@ mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
     s.m.columns = (size_t)row;
     s.m.rows = (size_t)(elements / row + (elements % row != 0));
     fill_powers(&s);
-    bool yes = false;
-    mlr_status status = promising(&s, &yes, err);
+    bool yes = true;
+    mlr_status status = MLR_OK;
+    if (elements > 2 * SAMPLE_ROWS * SAMPLE_COLUMNS) {
+        status = promising(&s, &yes, err);
+    }
     if (status != MLR_OK || !yes) {
         return status;
     }

@@ -3,8 +3,8 @@
  * least squares in turns with every element weighted by the precision it was rounded to,
  * then integers. Encoder only; the decoder sees the integers.
  */
-#ifndef MLR_CODEC_LOWRANK_H
-#define MLR_CODEC_LOWRANK_H
+#ifndef MLR_CODEC_FACTORS_H
+#define MLR_CODEC_FACTORS_H
 
 #include "apply/neural.h"
 #include "codec/strategy.h"

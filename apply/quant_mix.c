@@ -1,0 +1,284 @@
+#include "apply/quant_mix.h"
+
+#include "apply/base/cursor.h"
+#include "apply/base/mem.h"
+#include "apply/mix_tables.h"
+#include "apply/number.h"
+
+enum {
+    WEIGHT_ONE = 1 << 16,
+    WEIGHT_FIRST = WEIGHT_ONE * 2 / 7,
+    LEARN_DOWN = 15, /* one more where scales are in the data: much of a kind */
+    NODE_LIMIT = 250,
+    NUMBER_LIMIT = 60,
+    UNARY = 12, /* magnitudes above it are coded by their length */
+    BIAS = 256,
+    MEANS = 12,
+    SIZE_MOST = 31
+};
+
+/* Where the slots of each input begin. */
+static const uint16_t start[MLR_QMIX_INPUTS - 1] = {
+    0,
+    128,
+    128 + 256,
+    128 + 256 + 512,
+    128 + 256 + 512 + MLR_QMIX_WIDE,
+    128 + 256 + 512 + MLR_QMIX_WIDE + 256,
+    128 + 256 + 512 + MLR_QMIX_WIDE + 512,
+};
+
+void mlr_quant_mix_reset(mlr_quant_mix *m)
+{
+    memset(m, 0, sizeof *m);
+    mlr_bit_reset(m->slot[0][0], sizeof m->slot / sizeof(mlr_bit));
+    mlr_bit_reset(m->large, MLR_QMIX_NUMBER);
+    mlr_bit_reset(m->super[0], sizeof m->super / sizeof(mlr_bit));
+    for (unsigned k = 0; k < 2; k++) {
+        for (unsigned n = 0; n < MLR_QMIX_NODES; n++) {
+            for (unsigned i = 0; i < MLR_QMIX_INPUTS; i++) {
+                m->weight[k][n][i] = WEIGHT_FIRST;
+            }
+        }
+    }
+}
+
+/* --- decisions -------------------------------------------------------------------------
+ */
+
+static uint32_t within(int32_t p)
+{
+    return p < 24 ? 24U : p > 65512 ? 65512U : (uint32_t)p;
+}
+
+/* One mixed decision. */
+static unsigned mixed(mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
+                      unsigned bit)
+{
+    int32_t *w = m->weight[m->kind][node];
+    int64_t sum = (int64_t)BIAS * w[MLR_QMIX_INPUTS - 1];
+    for (unsigned i = 0; i + 1 < MLR_QMIX_INPUTS; i++) {
+        m->input[i] = mlr_stretch(within((int32_t)(m->at[i][node] >> 16)));
+        sum += (int64_t)m->input[i] * w[i];
+    }
+    m->input[MLR_QMIX_INPUTS - 1] = BIAS;
+    sum /= WEIGHT_ONE;
+    int32_t x = sum > MLR_LOGIT_MOST    ? MLR_LOGIT_MOST
+                : sum < -MLR_LOGIT_MOST ? -MLR_LOGIT_MOST
+                                        : (int32_t)sum;
+    uint32_t p = within((int32_t)mlr_squash(x));
+    bit = c->code(c->ctx, p, bit);
+    int32_t miss = (bit != 0 ? 65535 : 0) - (int32_t)p;
+    for (unsigned i = 0; i < MLR_QMIX_INPUTS; i++) {
+        int32_t step = (int32_t)((int64_t)m->input[i] * miss / m->rate);
+        int32_t v = w[i] + step;
+        w[i] = v > 8 * WEIGHT_ONE    ? 8 * WEIGHT_ONE
+               : v < -8 * WEIGHT_ONE ? -8 * WEIGHT_ONE
+                                     : v;
+    }
+    for (unsigned i = 0; i + 1 < MLR_QMIX_INPUTS; i++) {
+        mlr_bit_learn(&m->at[i][node], bit, NODE_LIMIT);
+    }
+    return bit;
+}
+
+static unsigned plain(mlr_bit *b, const mlr_quant_coder *c, unsigned bit)
+{
+    bit = c->code(c->ctx, mlr_bit_p16(*b), bit);
+    mlr_bit_learn(b, bit, NUMBER_LIMIT);
+    return bit;
+}
+
+/* A number by its length and the bits below the highest, the first three of which learn. */
+static uint32_t number(mlr_bit *b, const mlr_quant_coder *c, uint32_t v)
+{
+    enum { FINE = 3, LONGEST = 17 };
+    unsigned length = v == 0 ? 0 : mlr_log2_u64(v) + 1;
+    unsigned at = 0;
+    while (at < LONGEST && plain(&b[at], c, at < length) != 0) {
+        at++;
+    }
+    if (at < 2) {
+        return at;
+    }
+    mlr_bit *tree = b + 65 + ((size_t)at << FINE);
+    uint32_t node = 1;
+    for (unsigned i = 1; i < at; i++) {
+        unsigned bit = v >> (at - 1 - i) & 1;
+        bit = i <= FINE ? plain(&tree[node], c, bit) : c->code(c->ctx, 1U << 15, bit);
+        node = node << 1 | bit;
+    }
+    return node;
+}
+
+/* A residual: whether there is one, its sign, its size in steps of one. */
+static uint32_t residual(mlr_quant_mix *m, const mlr_quant_coder *c, uint32_t z)
+{
+    if (mixed(m, 0, c, z != 0) == 0) {
+        return 0;
+    }
+    unsigned negative = mixed(m, 1, c, z & 1);
+    uint32_t size = (z + 1) >> 1;
+    uint32_t at = 1;
+    while (at <= UNARY && mixed(m, 1 + at, c, size > at) != 0) {
+        at++;
+    }
+    if (at > UNARY) {
+        at += number(m->large, c, size - at);
+    }
+    return 2 * at - negative;
+}
+
+/* --- contexts --------------------------------------------------------------------------
+ */
+
+static unsigned least(uint32_t v, unsigned most)
+{
+    return v < most ? v : most;
+}
+
+/* Mean size of residuals, in classes of half and double; 0 where all were 0. */
+static unsigned mean_class(uint32_t sum, uint32_t seen)
+{
+    if (sum == 0) {
+        return seen < 8 ? 1 : 0;
+    }
+    uint32_t mean = sum * 64 / (seen + 1);
+    unsigned class = 2;
+    while (class < MEANS - 1 && mean >> (class - 1) != 0) {
+        class ++;
+    }
+    return class;
+}
+
+static void choose(mlr_quant_mix *m, unsigned i, unsigned context)
+{
+    m->at[i] = m->slot[m->kind][start[i] + context];
+}
+
+/* Position and history of the number at hand. */
+typedef struct spot {
+    unsigned raw, detail, old, column;
+} spot;
+
+static void choose_all(mlr_quant_mix *m, const spot *s)
+{
+    const mlr_quant_past *p = &m->past[m->kind];
+    unsigned edge = s->raw % MLR_QUANT_EDGES;
+    unsigned quarter = edge == MLR_QUANT_NEAR ? 0 : edge / 4;
+    unsigned left = (s->column - 1) % MLR_QMIX_WIDE;
+    unsigned right = (s->column + 1) % MLR_QMIX_WIDE;
+    unsigned beside = least(p->column[left], 2) * 4 + least(p->column[right], 2);
+    unsigned in_row = mean_class(p->row_sum, p->row_seen);
+    unsigned in_column = mean_class(p->column_sum[s->column], p->column_seen[s->column]);
+    unsigned many = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        many += (p->recent >> 2 * i & 3) != 0;
+    }
+    choose(m, 0, s->raw);
+    choose(m, 1, s->old);
+    choose(m, 2, s->detail);
+    choose(m, 3, s->column);
+    choose(m, 4, (p->recent & 15) * 16 + many);
+    choose(m, 5, (p->column[s->column] * 16U + beside) * 4 + quarter);
+    choose(m, 6, (in_row * MEANS + in_column) * 4 + quarter);
+}
+
+static void note(mlr_quant_past *p, unsigned column, uint32_t z)
+{
+    unsigned size = least((z + 1) >> 1, SIZE_MOST);
+    unsigned small = least(size, 3);
+    p->recent = p->recent << 2 | small;
+    p->row_seen++;
+    p->row_sum += size;
+    p->column[column] = (uint8_t)small;
+    if (p->column_seen[column] == 255) {
+        p->column_seen[column] = 127;
+        p->column_sum[column] /= 2;
+    }
+    p->column_seen[column]++;
+    p->column_sum[column] = (uint16_t)(p->column_sum[column] + size);
+}
+
+/* Codes one number whose place is known. */
+static void code_one(const mlr_quant_mixing *j, const spot *s, size_t i)
+{
+    mlr_quant_mix *m = j->model;
+    choose_all(m, s);
+    j->z[i] = (uint16_t)residual(m, j->coder, j->z[i]);
+    note(&m->past[m->kind], s->column, j->z[i]);
+}
+
+static void begin_row(mlr_quant_past *p)
+{
+    p->row_seen = p->row_sum = 0;
+}
+
+/* --- kinds -----------------------------------------------------------------------------
+ */
+
+static void code_supers(const mlr_quant_mixing *j, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        j->z[i] =
+            (uint16_t)number(j->model->super[j->chunk->context[i] & 15], j->coder, j->z[i]);
+    }
+}
+
+static unsigned with_edge(const mlr_quant_chunk *c, size_t i)
+{
+    return c->detail[i] % 16U * 32 + (c->context[i] & 127U) % MLR_QUANT_EDGES;
+}
+
+static void code_subs(const mlr_quant_mixing *j, size_t n)
+{
+    j->model->kind = 0;
+    for (size_t i = 0; i < n; i++) {
+        spot s = {.raw = j->chunk->context[i] & 127U,
+                  .detail = with_edge(j->chunk, i),
+                  .old = j->chunk->old->sub[i],
+                  .column = (unsigned)(i % j->chunk->shape->groups)};
+        if (s.column == 0) {
+            begin_row(&j->model->past[0]);
+        }
+        code_one(j, &s, i);
+    }
+}
+
+/* Rows are the record's, or what is under one scale. */
+static void code_codes(const mlr_quant_mixing *j, size_t n)
+{
+    const mlr_quant_chunk *c = j->chunk;
+    bool channels = c->shape->supers == 0;
+    uint64_t row = channels ? c->channels->inner : j->row == 0 ? 256 : j->row;
+    uint64_t column = c->first % row;
+    j->model->kind = 1;
+    for (size_t i = 0; i < n; i++, column++) {
+        if (column == row) {
+            column = 0;
+            begin_row(&j->model->past[1]);
+        }
+        spot s = {.raw = c->context[i] & 127U,
+                  .detail = channels ? c->detail[i] : with_edge(c, i),
+                  .old = c->old->code[i],
+                  .column = (unsigned)(column % MLR_QMIX_WIDE)};
+        code_one(j, &s, i);
+    }
+}
+
+void mlr_quant_mix_code(const mlr_quant_mixing *j)
+{
+    size_t n = mlr_quant_numbers(j->chunk->shape, j->kind, j->chunk->blocks);
+    j->model->rate = 1 << (LEARN_DOWN + (j->chunk->shape->supers > 0));
+    switch (j->kind) {
+    case MLR_QUANT_SUPER:
+        code_supers(j, n);
+        break;
+    case MLR_QUANT_SUB:
+        code_subs(j, n);
+        break;
+    default:
+        code_codes(j, n);
+        break;
+    }
+}

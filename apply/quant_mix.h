@@ -1,0 +1,64 @@
+/*
+ * Adaptive coding of the residuals of quantised blocks: each is a few decisions, whose
+ * chances are mixed from several contexts that learn. Encoder and decoder run the same
+ * code; only where a decision comes from, or goes to, differs.
+ */
+#ifndef MLR_APPLY_QUANT_MIX_H
+#define MLR_APPLY_QUANT_MIX_H
+
+#include "apply/bits.h"
+#include "apply/quant_predict.h"
+
+enum {
+    MLR_QMIX_INPUTS = 8, /* the last one is constant */
+    MLR_QMIX_NODES = 16, /* decisions on one number that are mixed */
+    MLR_QMIX_WIDE = 1024,
+    MLR_QMIX_SLOTS = 128 + 256 + 512 + MLR_QMIX_WIDE + 256 + 256 + 576,
+    MLR_QMIX_NUMBER = 65 + (65 << 3)
+};
+
+/* Codes `bit`, whose chance to be 1 is p16 / 65536; a decoder ignores `bit` and returns
+   what it read. */
+typedef struct mlr_quant_coder {
+    unsigned (*code)(void *ctx, uint32_t p16, unsigned bit);
+    void *ctx;
+} mlr_quant_coder;
+
+/* What came before the number at hand: in its column, in its row, just now. */
+typedef struct mlr_quant_past {
+    uint16_t column_seen[MLR_QMIX_WIDE], column_sum[MLR_QMIX_WIDE];
+    uint8_t column[MLR_QMIX_WIDE]; /* size of the last residual */
+    uint32_t row_seen, row_sum, recent;
+} mlr_quant_past;
+
+typedef struct mlr_quant_mix {
+    mlr_bit slot[2][MLR_QMIX_SLOTS][MLR_QMIX_NODES]; /* of subs and of codes */
+    int32_t weight[2][MLR_QMIX_NODES][MLR_QMIX_INPUTS];
+    mlr_bit large[MLR_QMIX_NUMBER];
+    mlr_bit super[16][MLR_QMIX_NUMBER];
+    mlr_quant_past past[2];
+    /* the number at hand */
+    mlr_bit *at[MLR_QMIX_INPUTS - 1];
+    int32_t input[MLR_QMIX_INPUTS];
+    unsigned kind;
+    int32_t rate;
+} mlr_quant_mix;
+
+void mlr_quant_mix_reset(mlr_quant_mix *m);
+
+/*
+ * Codes the residuals of one kind in a chunk: z is 0, 1, 2, ... for 0, -1, 1, ... The chunk
+ * is predicted, with raw contexts and details; `row` is the elements of a row, or 0.
+ */
+typedef struct mlr_quant_mixing {
+    mlr_quant_mix *model;
+    const mlr_quant_chunk *chunk;
+    unsigned kind;
+    uint64_t row;
+    const mlr_quant_coder *coder;
+    uint16_t *z; /* of each number: given to the encoder, made by the decoder */
+} mlr_quant_mixing;
+
+void mlr_quant_mix_code(const mlr_quant_mixing *j);
+
+#endif

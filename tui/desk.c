@@ -1,0 +1,896 @@
+#include "tui/desk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/app_core.h"
+#include "tui/cell_text.h"
+#include "tui/command_line.h"
+
+/* A serial applier's arena beside what a tensor's blocks and tables take: buffers of the
+   patch and of the window that blocks are copied through. */
+enum { ARENA_BESIDE = 96 << 10 };
+
+void mlr_desk_init(mlr_desk *d, const mlr_allocator *alloc, int wake_fd)
+{
+    *d = (mlr_desk){.alloc = alloc};
+    d->job.wake_fd = wake_fd;
+}
+
+void mlr_desk_clear(mlr_desk *d)
+{
+    mlr_job_cancel(&d->job);
+    (void)mlr_job_join(&d->job);
+    mlr_job_drop_notes(&d->job);
+    mlr_outlook_release(d->outlook);
+    mlr_give(d->alloc, d->by_size, (d->choices.rows + 1) * sizeof *d->by_size);
+    mlr_choices_release(&d->choices);
+    int wake_fd = d->job.wake_fd;
+    uint64_t generation = d->job.generation;
+    mlr_desk_init(d, d->alloc, wake_fd);
+    d->job.generation = generation;
+}
+
+void mlr_desk_forget(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    mlr_job_cancel(&d->job);
+    (void)mlr_job_join(&d->job);
+    mlr_job_drop_notes(&d->job);
+    mlr_outlook_release(d->outlook);
+    d->outlook = NULL;
+    d->travelling = 0;
+    d->first_at = 0;
+    d->refined = false;
+    d->sweep = (mlr_sweep){0};
+}
+
+bool mlr_row_travels(const mlr_ui_row *r)
+{
+    return r->new_tensor != NULL && r->kind != MLR_ROW_SAME && r->kind != MLR_ROW_UNKNOWN &&
+           r->kind != MLR_ROW_PROBLEM;
+}
+
+/* --- scope ------------------------------------------------------------------------------
+ */
+
+bool mlr_desk_in_scope(const mlr_app *app, size_t row)
+{
+    const mlr_ui_rows *rows = &app->session.rows;
+    if (rows->marked > 0) {
+        return rows->row[row].marked;
+    }
+    return app->focus == row;
+}
+
+size_t mlr_desk_scope_count(const mlr_app *app)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < app->session.rows.count; i++) {
+        n += mlr_desk_in_scope(app, i) && mlr_row_travels(&app->session.rows.row[i]);
+    }
+    return n;
+}
+
+mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row)
+{
+    if (row < d->choices.rows && d->choices.pick[row].level != 0) {
+        return d->choices.pick[row];
+    }
+    return (mlr_pick){.strategy = MLR_AUTO, .level = MLR_DESK_LEVEL};
+}
+
+const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick)
+{
+    return d->outlook == NULL
+               ? NULL
+               : mlr_outlook_find(d->outlook, (uint32_t)row, pick.strategy, pick.level);
+}
+
+const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row)
+{
+    return mlr_desk_cast_of(d, row, mlr_desk_pick(d, row));
+}
+
+/* --- rows -------------------------------------------------------------------------------
+ */
+
+/* What travels with the structure is compressed with it: about as much as changed. */
+static mlr_fact structure_bytes(const mlr_ui_row *r)
+{
+    if (r->bytes >= MLR_SMALL_TENSOR) {
+        return mlr_known(0); /* it joined a run of copies */
+    }
+    double share = r->changed.state == MLR_FACT_UNKNOWN ? 0.5 : r->changed.value;
+    return mlr_estimated((double)r->bytes * share + 1, 1);
+}
+
+static void show_cast(mlr_ui_row *r, const mlr_cast *c)
+{
+    r->strategy = NULL;
+    r->out = (mlr_fact){0};
+    if (c == NULL || c->failed) {
+        return;
+    }
+    if (c->structure) {
+        r->strategy = r->bytes < MLR_SMALL_TENSOR ? "structure" : "copy";
+        r->out = structure_bytes(r);
+        return;
+    }
+    r->strategy = mlr_strategy_word(c->p.strategy);
+    if (c->p.fits) {
+        r->out = c->p.exact ? mlr_known((double)c->p.bytes)
+                            : mlr_estimated((double)c->p.bytes, c->p.error);
+    } else {
+        r->strategy = "unsuited"; /* the patch will hold another strategy's bytes */
+    }
+}
+
+static void show_row(mlr_app *app, size_t i)
+{
+    const mlr_desk *d = &app->desk;
+    mlr_ui_row *r = &app->session.rows.row[i];
+    if (r->kind == MLR_ROW_SAME) {
+        r->strategy = "copy";
+        r->out = mlr_known(0);
+        return;
+    }
+    if (!mlr_row_travels(r)) {
+        return;
+    }
+    mlr_pick pick = mlr_desk_pick(d, i);
+    bool picked = i < d->choices.rows && d->choices.pick[i].level != 0;
+    show_cast(r, mlr_desk_cast(d, i));
+    if (r->strategy == NULL && picked && pick.strategy >= 0) {
+        r->strategy = mlr_strategy_word(pick.strategy);
+    }
+    r->by = picked ? MLR_BY_YOU : MLR_BY_AUTO;
+    r->level = pick.level;
+}
+
+static void show_rows(mlr_app *app)
+{
+    for (size_t i = 0; i < app->session.rows.count; i++) {
+        show_row(app, i);
+    }
+    mlr_rows_touch(&app->session.rows);
+}
+
+/* --- begin ------------------------------------------------------------------------------
+ */
+
+void mlr_desk_begin(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    mlr_err err = {0};
+    const mlr_ui_session *s = &app->session;
+    mlr_desk_clear(d);
+    if (mlr_choices_init(&d->choices, s->rows.count, app->alloc, &err) != MLR_OK) {
+        mlr_app_say_err(app, &err);
+        return;
+    }
+    mlr_choice_log_open(&d->log, app->state_dir, s->old_path, s->new_path, app->alloc);
+    size_t steps = mlr_choice_log_replay(&d->log, &d->choices, &d->budgets, &s->rows);
+    if (steps > 0) {
+        mlr_app_say(app, MLR_ROLE_MESSAGE,
+                    "your choices of last time are back: %zu tensor%s, %zu step%s to undo",
+                    d->choices.picked, d->choices.picked == 1 ? "" : "s", steps,
+                    steps == 1 ? "" : "s");
+    }
+}
+
+static int larger_first(const void *pa, const void *pb, void *ctx)
+{
+    const mlr_ui_row *row = ctx;
+    uint32_t a = *(const uint32_t *)pa;
+    uint32_t b = *(const uint32_t *)pb;
+    if (row[a].bytes != row[b].bytes) {
+        return row[a].bytes > row[b].bytes ? -1 : 1;
+    }
+    return a < b ? -1 : 1;
+}
+
+void mlr_desk_matched(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    const mlr_ui_rows *rows = &app->session.rows;
+    if (d->outlook != NULL || d->choices.pick == NULL) {
+        return;
+    }
+    d->outlook = mlr_outlook_make(&app->survey->diff.matching, app->alloc);
+    if (d->by_size == NULL) {
+        d->by_size = mlr_take(d->alloc, (d->choices.rows + 1) * sizeof *d->by_size);
+    }
+    if (d->outlook == NULL || d->by_size == NULL) {
+        mlr_app_say(app, MLR_ROLE_ERROR, "no memory for forecasts");
+        return;
+    }
+    d->travelling = 0;
+    for (size_t i = 0; i < rows->count && i < d->choices.rows; i++) {
+        if (mlr_row_travels(&rows->row[i])) {
+            d->by_size[d->travelling++] = (uint32_t)i;
+        }
+    }
+    d->job.started_ms = app->now_ms;
+    qsort_r(d->by_size, d->travelling, sizeof *d->by_size, larger_first, rows->row);
+    show_rows(app);
+}
+
+/* --- what to forecast next --------------------------------------------------------------
+ */
+
+static bool ask(mlr_desk *d, size_t row, mlr_pick pick, mlr_effort effort)
+{
+    mlr_query q = {(uint32_t)row, pick.strategy, pick.level, (uint8_t)effort};
+    return mlr_outlook_ask(d->outlook, &q);
+}
+
+static mlr_pick pick_at(const mlr_app *app, size_t row, int strategy)
+{
+    mlr_pick pick = mlr_desk_pick(&app->desk, row);
+    pick.strategy = (int16_t)strategy;
+    return pick;
+}
+
+/* The open menu: every strategy for the rows in scope, largest first. */
+static void ask_for_menu(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    for (size_t i = 0; i < d->travelling; i++) {
+        size_t row = d->by_size[i];
+        if (!mlr_desk_in_scope(app, row)) {
+            continue;
+        }
+        for (size_t k = 0; k < app->menu.list.count; k++) {
+            int strategy = app->menu.list.item[k].value - 10;
+            if (!ask(d, row, pick_at(app, row, strategy), MLR_EFFORT_GLANCE)) {
+                return;
+            }
+        }
+    }
+}
+
+static void ask_for_what_if(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    for (size_t i = 0; i < d->travelling && d->what_if.level != 0; i++) {
+        if (mlr_desk_in_scope(app, d->by_size[i]) &&
+            !ask(d, d->by_size[i], d->what_if, MLR_EFFORT_GLANCE)) {
+            return;
+        }
+    }
+}
+
+/* A first look at every row, largest first. */
+static void ask_first(mlr_desk *d)
+{
+    for (; d->first_at < d->travelling; d->first_at++) {
+        size_t row = d->by_size[d->first_at];
+        if (!ask(d, row, mlr_desk_pick(d, row), MLR_EFFORT_GLANCE)) {
+            return;
+        }
+    }
+}
+
+static double uncertainty(const mlr_cast *c)
+{
+    bool settled = c == NULL || c->failed || c->structure || c->p.exact || !c->p.fits ||
+                   c->query.effort >= MLR_EFFORT_DEFAULT;
+    return settled ? -1 : c->p.error * (double)c->p.bytes;
+}
+
+/* A closer look where most bytes are uncertain: the best few, kept in order. */
+static void ask_closer(mlr_desk *d)
+{
+    enum { FEW = 16 };
+    uint32_t best[FEW];
+    double worth[FEW];
+    size_t n = 0;
+    for (size_t i = 0; i < d->travelling && !d->refined; i++) {
+        double u = uncertainty(mlr_desk_cast(d, d->by_size[i]));
+        if (u < 0 || (n == FEW && u <= worth[n - 1])) {
+            continue;
+        }
+        size_t at = n < FEW ? n++ : n - 1;
+        for (; at > 0 && worth[at - 1] < u; at--) {
+            best[at] = best[at - 1];
+            worth[at] = worth[at - 1];
+        }
+        best[at] = d->by_size[i];
+        worth[at] = u;
+    }
+    d->refined = n == 0;
+    for (size_t i = 0; i < n; i++) {
+        (void)ask(d, best[i], mlr_desk_pick(d, best[i]), MLR_EFFORT_DEFAULT);
+    }
+}
+
+static void ask_for_sweep(mlr_desk *d)
+{
+    enum { LOOKUPS = 20000 }; /* at once: a frame is not to wait */
+    mlr_sweep *s = &d->sweep;
+    size_t each = s->strategies * s->levels;
+    for (int i = 0; s->on && i < LOOKUPS && s->at < each * d->travelling; i++, s->at++) {
+        /* Whole patches come first: all rows under one pick, then the next pick. */
+        size_t row = d->by_size[s->at % d->travelling];
+        size_t k = s->at / d->travelling;
+        mlr_pick pick = {.strategy = s->strategy[k % s->strategies],
+                         .level = s->level[k / s->strategies]};
+        if (!ask(d, row, pick, MLR_EFFORT_GLANCE)) {
+            return;
+        }
+    }
+}
+
+static bool in_menu(const mlr_app *app);
+
+static void start_batch(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    mlr_err err = {0};
+    if (d->outlook == NULL || d->paused) {
+        return;
+    }
+    d->outlook->batch_count = 0;
+    if (in_menu(app)) {
+        ask_for_menu(app);
+    }
+    ask_for_what_if(app);
+    if (d->outlook->batch_count == 0) {
+        ask_first(d);
+    }
+    if (d->outlook->batch_count == 0) {
+        ask_closer(d);
+    }
+    while (d->outlook->batch_count == 0 && d->sweep.on && d->travelling > 0 &&
+           d->sweep.at < d->sweep.strategies * d->sweep.levels * d->travelling) {
+        ask_for_sweep(d);
+    }
+    if (d->outlook->batch_count > 0 &&
+        mlr_job_start(&d->job, "forecasting", mlr_outlook_work, d->outlook, &err) !=
+            MLR_OK) {
+        d->paused = true;
+        mlr_app_say_err(app, &err);
+    }
+}
+
+/* What is wanted now differs from what runs. */
+static void hurry(mlr_app *app)
+{
+    app->desk.paused = false;
+    mlr_job_cancel(&app->desk.job);
+}
+
+static void refresh_menu(mlr_app *app);
+
+bool mlr_desk_poll(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    mlr_job_state state = mlr_job_state_of(&d->job);
+    bool news = false;
+    for (mlr_note *n = mlr_job_collect(&d->job); n != NULL;) {
+        mlr_note *next = n->next;
+        uint32_t row = mlr_outlook_take(d->outlook, n);
+        if (row < app->session.rows.count) {
+            show_row(app, row);
+        }
+        news = true;
+        n = next;
+    }
+    if (news) {
+        mlr_rows_touch(&app->session.rows);
+        refresh_menu(app);
+    }
+    if (state == MLR_JOB_ENDED) {
+        mlr_status s = mlr_job_join(&d->job);
+        if (s != MLR_OK && s != MLR_E_CANCELLED) {
+            d->paused = true;
+            mlr_app_say_err(app, &d->job.err);
+        }
+        state = MLR_JOB_IDLE;
+        news = true;
+    }
+    if (state == MLR_JOB_IDLE) {
+        start_batch(app);
+    }
+    return news || mlr_job_state_of(&d->job) != MLR_JOB_IDLE;
+}
+
+void mlr_desk_pause(mlr_app *app)
+{
+    app->desk.paused = true;
+    mlr_job_cancel(&app->desk.job);
+}
+
+void mlr_desk_progress(const mlr_desk *d, uint64_t *done, uint64_t *total)
+{
+    size_t each = d->sweep.on ? d->sweep.strategies * d->sweep.levels * d->travelling : 0;
+    *total = d->travelling + each;
+    *done = d->first_at + (d->sweep.on ? d->sweep.at : 0);
+    if (*done == *total && !d->refined) {
+        *total = 0; /* how many closer looks remain is not counted */
+    }
+}
+
+void mlr_desk_sweep(mlr_app *app, const mlr_sweep *sweep)
+{
+    mlr_sweep *s = &app->desk.sweep;
+    bool same = s->on == sweep->on && s->strategies == sweep->strategies &&
+                s->levels == sweep->levels &&
+                memcmp(s->level, sweep->level, sizeof s->level) == 0 &&
+                memcmp(s->strategy, sweep->strategy, sizeof s->strategy) == 0;
+    if (!same) {
+        *s = *sweep;
+        s->at = 0;
+    }
+}
+
+void mlr_desk_what_if(mlr_app *app, mlr_pick pick)
+{
+    if (!mlr_pick_equal(app->desk.what_if, pick)) {
+        app->desk.what_if = pick;
+        hurry(app);
+    }
+}
+
+/* --- sums -------------------------------------------------------------------------------
+ */
+
+void mlr_desk_add(mlr_desk_sums *s, const mlr_ui_row *r, const mlr_cast *c)
+{
+    s->to_predict++;
+    if (c == NULL || c->failed || (!c->structure && !c->p.fits)) {
+        return;
+    }
+    s->predicted++;
+    if (c->structure) {
+        mlr_fact f = structure_bytes(r);
+        s->bytes += f.value;
+        s->error_bytes += f.value * (double)f.error;
+        return;
+    }
+    const mlr_prediction *p = &c->p;
+    s->bytes += (double)p->bytes;
+    s->error_bytes += p->error * (double)p->bytes;
+    s->encode_s += p->encode_bytes_s > 0 ? (double)r->bytes / p->encode_bytes_s : 0;
+    s->decode_s += p->decode_bytes_s > 0 ? (double)r->bytes / p->decode_bytes_s : 0;
+    uint64_t memory = p->memory + ARENA_BESIDE;
+    s->memory = memory > s->memory ? memory : s->memory;
+    s->count_by[p->strategy % MLR_STRATEGY_LIMIT]++;
+    s->bytes_by[p->strategy % MLR_STRATEGY_LIMIT] += (double)p->bytes;
+    s->exact = s->exact && p->exact;
+}
+
+void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out)
+{
+    const mlr_desk *d = &app->desk;
+    *out = (mlr_desk_sums){.picked = d->choices.picked, .exact = true};
+    for (size_t i = 0; i < d->travelling; i++) {
+        size_t row = d->by_size[i];
+        bool swap = what_if.level != 0 && mlr_desk_in_scope(app, row);
+        const mlr_cast *c =
+            swap ? mlr_desk_cast_of(d, row, what_if) : mlr_desk_cast(d, row);
+        if (swap && c != NULL && !c->structure && !c->p.fits) {
+            c = mlr_desk_cast(d, row); /* where it does not suit, all stays as it is */
+        }
+        mlr_desk_add(out, &app->session.rows.row[row], c);
+    }
+}
+
+const mlr_desk_sums *mlr_desk_total(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    if (d->summed != app->session.rows.generation) {
+        mlr_desk_sum(app, (mlr_pick){0}, &d->sums);
+        d->summed = app->session.rows.generation;
+    }
+    return &d->sums;
+}
+
+/* --- deciding ---------------------------------------------------------------------------
+ */
+
+static void mind_unsaved(mlr_app *app)
+{
+    const mlr_desk *d = &app->desk;
+    bool kept = d->log.path[0] != '\0' && !d->log.broken;
+    app->unsaved[0] = '\0';
+    if (!kept && d->choices.picked > 0) {
+        snprintf(app->unsaved, sizeof app->unsaved, "%zu choice%s", d->choices.picked,
+                 d->choices.picked == 1 ? "" : "s");
+    }
+    if (d->log.broken) {
+        mlr_app_say(app, MLR_ROLE_WARNING,
+                    "choices cannot be kept in %.120s: they are lost on quitting",
+                    d->log.path);
+    }
+}
+
+/* Rows, forecasts and file follow what a step changed. */
+static void follow(mlr_app *app, const mlr_step *s)
+{
+    mlr_desk *d = &app->desk;
+    for (size_t i = 0; i < s->count; i++) {
+        show_row(app, d->choices.change[s->first + i].row);
+    }
+    mlr_rows_touch(&app->session.rows);
+    d->first_at = 0;
+    d->refined = false;
+    hurry(app);
+    mind_unsaved(app);
+}
+
+void mlr_desk_step_begin(mlr_app *app, const char *label)
+{
+    mlr_choices_begin(&app->desk.choices, label);
+}
+
+void mlr_desk_step_end(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    const mlr_step *s = mlr_choices_end(&d->choices);
+    if (s == NULL) {
+        mlr_app_say(app, MLR_ROLE_DIM, "it is so already");
+        return;
+    }
+    (void)mlr_choice_log_step(&d->log, &d->choices, s, &app->session.rows);
+    mlr_app_say(app, MLR_ROLE_MESSAGE, "%s; u undoes", s->label);
+    follow(app, s);
+}
+
+/* "3 tensors", or the name of the only one. */
+static void name_scope(const mlr_app *app, char *to, size_t room)
+{
+    size_t n = mlr_desk_scope_count(app);
+    snprintf(to, room, "%zu tensor%s", n, n == 1 ? "" : "s");
+}
+
+static bool nothing_to_choose(mlr_app *app)
+{
+    if (app->desk.choices.pick == NULL || app->session.new_model == NULL) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "open two models first");
+        return true;
+    }
+    if (mlr_desk_scope_count(app) > 0) {
+        return false;
+    }
+    bool here = app->focus < app->session.rows.count && app->session.rows.marked == 0;
+    bool unknown = here && app->session.rows.row[app->focus].kind == MLR_ROW_UNKNOWN;
+    mlr_app_say(app, MLR_ROLE_WARNING,
+                unknown ? "this tensor was not compared yet; a moment"
+                : here  ? "nothing of this tensor travels: there is nothing to choose"
+                        : "no tensor is meant: go to one, or mark some with Space");
+    return true;
+}
+
+void mlr_desk_choose(mlr_app *app, mlr_pick pick)
+{
+    mlr_desk *d = &app->desk;
+    char scope[32];
+    char label[56];
+    if (nothing_to_choose(app)) {
+        return;
+    }
+    name_scope(app, scope, sizeof scope);
+    if (pick.level == 0) {
+        snprintf(label, sizeof label, "auto for %s", scope);
+    } else {
+        snprintf(label, sizeof label, "%s %u for %s", mlr_strategy_word(pick.strategy),
+                 pick.level, scope);
+    }
+    mlr_desk_step_begin(app, label);
+    for (size_t i = 0; i < app->session.rows.count; i++) {
+        if (mlr_desk_in_scope(app, i) && mlr_row_travels(&app->session.rows.row[i])) {
+            mlr_choices_set(&d->choices, (uint32_t)i, pick);
+        }
+    }
+    d->last = pick;
+    d->has_last = true;
+    mlr_desk_step_end(app);
+}
+
+/* Levels stay, strategies change. */
+static void choose_strategy(mlr_app *app, int strategy)
+{
+    mlr_desk *d = &app->desk;
+    char scope[32];
+    char label[56];
+    name_scope(app, scope, sizeof scope);
+    snprintf(label, sizeof label, "%s for %s", mlr_strategy_word(strategy), scope);
+    mlr_desk_step_begin(app, label);
+    for (size_t i = 0; i < app->session.rows.count; i++) {
+        if (mlr_desk_in_scope(app, i) && mlr_row_travels(&app->session.rows.row[i])) {
+            d->last = pick_at(app, i, strategy);
+            d->has_last = true;
+            mlr_choices_set(&d->choices, (uint32_t)i, d->last);
+        }
+    }
+    mlr_desk_step_end(app);
+}
+
+/* Strategies stay, levels move: each row's own. */
+static void shift_level(mlr_app *app, int by)
+{
+    enum { MOST_LEVEL = 22 };
+    mlr_desk *d = &app->desk;
+    char scope[32];
+    char label[56];
+    if (nothing_to_choose(app)) {
+        return;
+    }
+    name_scope(app, scope, sizeof scope);
+    snprintf(label, sizeof label, "level %s for %s", by > 0 ? "up" : "down", scope);
+    mlr_desk_step_begin(app, label);
+    for (size_t i = 0; i < app->session.rows.count; i++) {
+        mlr_pick p = mlr_desk_pick(d, i);
+        int level = p.level + by;
+        if (mlr_desk_in_scope(app, i) && mlr_row_travels(&app->session.rows.row[i]) &&
+            level >= 1 && level <= MOST_LEVEL) {
+            p.level = (uint8_t)level;
+            mlr_choices_set(&d->choices, (uint32_t)i, p);
+            d->last = p;
+            d->has_last = true;
+        }
+    }
+    mlr_desk_step_end(app);
+}
+
+static void repeat(mlr_app *app)
+{
+    if (!app->desk.has_last) {
+        mlr_app_say(app, MLR_ROLE_DIM, "nothing to repeat yet: choose with e, < or >");
+        return;
+    }
+    mlr_desk_choose(app, app->desk.last);
+}
+
+static void turn_back(mlr_app *app, bool undo)
+{
+    mlr_desk *d = &app->desk;
+    const mlr_step *s =
+        undo ? mlr_choices_undo(&d->choices) : mlr_choices_redo(&d->choices);
+    if (s == NULL) {
+        mlr_app_say(app, MLR_ROLE_DIM, undo ? "nothing to undo" : "nothing to redo");
+        return;
+    }
+    (void)mlr_choice_log_word(&d->log, undo ? "undo" : "redo");
+    mlr_app_say(app, MLR_ROLE_MESSAGE, "%s: %s; %zu of %zu steps hold",
+                undo ? "undone" : "done again", s->label, d->choices.done,
+                d->choices.step_count);
+    follow(app, s);
+}
+
+/* --- menus ------------------------------------------------------------------------------
+ */
+
+enum {
+    ASK_STRATEGY = 100,
+    ASK_BUDGET,
+    ASK_BUDGET_SIZE,
+    ASK_BUDGET_MEMORY,
+    ASK_BUDGET_TIME,
+    ASK_COMMAND_LINE
+};
+
+static bool in_menu(const mlr_app *app)
+{
+    return app->menu.open && app->menu.number == ASK_STRATEGY &&
+           app->menu.owner == MLR_SCREEN_NONE;
+}
+
+/* "1.78~ ±2%   4.7M   118 MB/s" for the rows in scope under one strategy. */
+static void describe(const mlr_app *app, int strategy, char *to, size_t room)
+{
+    const mlr_desk *d = &app->desk;
+    mlr_desk_sums s = {.exact = true};
+    uint64_t in = 0;
+    size_t unsuited = 0;
+    for (size_t i = 0; i < d->travelling; i++) {
+        size_t row = d->by_size[i];
+        if (!mlr_desk_in_scope(app, row)) {
+            continue;
+        }
+        const mlr_cast *c = mlr_desk_cast_of(d, row, pick_at(app, row, strategy));
+        unsuited += c != NULL && !c->structure && !c->failed && !c->p.fits;
+        mlr_desk_add(&s, &app->session.rows.row[row], c);
+        in += app->session.rows.row[row].bytes;
+    }
+    if (s.to_predict == 0 || unsuited == s.to_predict) {
+        snprintf(to, room, "does not suit");
+        return;
+    }
+    if (s.predicted + unsuited < s.to_predict) {
+        snprintf(to, room, "%zu of %zu forecast", s.predicted + unsuited, s.to_predict);
+        return;
+    }
+    char out[16];
+    char speed[24] = "";
+    char except[32] = "";
+    if (s.decode_s > 0) {
+        snprintf(speed, sizeof speed, "%6.0f MB/s", (double)in / s.decode_s / 1e6);
+    }
+    if (unsuited > 0) {
+        snprintf(except, sizeof except, "  not %zu", unsuited);
+    }
+    snprintf(to, room, "%6.2f× %s±%.0f%%  %5s  %s%s",
+             s.bytes > 0 ? (double)in / s.bytes : 0, s.exact ? "=" : "~",
+             s.bytes > 0 ? s.error_bytes / s.bytes * 100 : 0,
+             mlr_fmt_bytes(out, sizeof out, (uint64_t)s.bytes), speed, except);
+}
+
+static void refresh_menu(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    if (!in_menu(app)) {
+        return;
+    }
+    for (size_t i = 0; i < app->menu.list.count && i < MLR_DESK_STRATEGIES; i++) {
+        describe(app, app->menu.list.item[i].value - 10, d->detail[i], sizeof d->detail[i]);
+    }
+}
+
+static void ask_strategy(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    char title[40];
+    char scope[24];
+    int16_t now = MLR_AUTO;
+    if (nothing_to_choose(app)) {
+        return;
+    }
+    for (size_t i = 0; i < app->session.rows.count; i++) {
+        if (mlr_desk_in_scope(app, i) && mlr_row_travels(&app->session.rows.row[i])) {
+            now = mlr_desk_pick(d, i).strategy;
+            break;
+        }
+    }
+    name_scope(app, scope, sizeof scope);
+    snprintf(title, sizeof title, "Strategy for %s", scope);
+    mlr_list *l = mlr_app_menu(app, ASK_STRATEGY, title);
+    app->menu.owner = MLR_SCREEN_NONE;
+    for (int id = MLR_NEURAL; id < MLR_STRATEGY_LIMIT && l->count < MLR_DESK_STRATEGIES;
+         id++) {
+        int strategy = id == MLR_NEURAL ? MLR_AUTO : id == MLR_AUTO ? MLR_NEURAL : id;
+        const char *word = mlr_strategy_word(strategy);
+        if (word[0] == '-' || strategy == MLR_STRATEGY_copy) {
+            continue;
+        }
+        d->detail[l->count][0] = '\0';
+        mlr_item item = {
+            .label = word, .detail = d->detail[l->count], .value = strategy + 10};
+        mlr_list_add(l, &item);
+    }
+    mlr_list_ready(l);
+    mlr_list_select(l, now + 10);
+    refresh_menu(app);
+    hurry(app);
+}
+
+static void ask_budget(mlr_app *app)
+{
+    if (app->session.new_model == NULL) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "open two models first");
+        return;
+    }
+    static const char *const labels[] = {"size of the patch", "memory of the applier",
+                                         "time to decode"};
+    static const char *const details[] = {"bytes, such as 210M; 0 for none",
+                                          "bytes, such as 8M; 0 for none",
+                                          "seconds on one thread; 0 for none"};
+    mlr_list *l = mlr_app_menu(app, ASK_BUDGET, "Budget for");
+    app->menu.owner = MLR_SCREEN_NONE;
+    for (int i = 0; i < 3; i++) {
+        mlr_item item = {.label = labels[i], .detail = details[i], .value = i};
+        mlr_list_add(l, &item);
+    }
+    mlr_list_ready(l);
+}
+
+static void ask_amount(mlr_app *app, int which)
+{
+    static const char *const labels[] = {
+        "most bytes of the patch: ", "most memory to apply: ", "most seconds to decode: "};
+    mlr_app_ask(app, ASK_BUDGET_SIZE + which, labels[which], "", NULL);
+    app->question.owner = MLR_SCREEN_NONE;
+}
+
+static void set_budget(mlr_app *app, int which, const char *text)
+{
+    mlr_budgets *b = &app->desk.budgets;
+    double amount = 0;
+    if (!mlr_parse_bytes(text, strlen(text), &amount) || amount < 0 || amount > 1e15) {
+        mlr_app_say(app, MLR_ROLE_ERROR,
+                    "a number is wanted, such as 8M or 1.5; not '%.40s'", text);
+        return;
+    }
+    if (which == 0) {
+        b->size = (uint64_t)amount;
+    } else if (which == 1) {
+        b->memory = (uint64_t)amount;
+    } else {
+        b->decode_ms = (uint64_t)(amount * 1000);
+    }
+    (void)mlr_choice_log_budgets(&app->desk.log, b);
+    mlr_rows_touch(&app->session.rows);
+    mlr_app_say(app, MLR_ROLE_MESSAGE, "budget set; 0 takes it away");
+}
+
+static void show_command(mlr_app *app)
+{
+    if (app->session.new_model == NULL) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "open two models first");
+        return;
+    }
+    mlr_desk *d = &app->desk;
+    mlr_command_line(app, d->command, sizeof d->command);
+    mlr_list *l = mlr_app_menu(app, ASK_COMMAND_LINE, "Copied: the same as a command");
+    app->menu.owner = MLR_SCREEN_NONE;
+    memcpy(d->shown, d->command, sizeof d->shown);
+    mlr_command_lines(d->shown, l);
+    mlr_list_ready(l);
+    app->wishes.copy = d->command;
+}
+
+bool mlr_desk_answer(mlr_app *app, const mlr_answer *a)
+{
+    bool yes = a->reply == MLR_REPLY_ACCEPTED;
+    switch (a->question) {
+    case ASK_STRATEGY:
+        if (yes && a->value >= 0) {
+            choose_strategy(app, a->value - 10);
+        }
+        return true;
+    case ASK_BUDGET:
+        if (yes && a->value >= 0) {
+            ask_amount(app, a->value);
+        }
+        return true;
+    case ASK_BUDGET_SIZE:
+    case ASK_BUDGET_MEMORY:
+    case ASK_BUDGET_TIME:
+        if (yes) {
+            set_budget(app, a->question - ASK_BUDGET_SIZE, a->text);
+        }
+        return true;
+    case ASK_COMMAND_LINE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool mlr_desk_act(mlr_app *app, mlr_action action)
+{
+    switch (action) {
+    case MLR_DO_STRATEGY:
+        ask_strategy(app);
+        return true;
+    case MLR_DO_LEVEL_DOWN:
+        shift_level(app, -1);
+        return true;
+    case MLR_DO_LEVEL_UP:
+        shift_level(app, 1);
+        return true;
+    case MLR_DO_AUTO:
+        mlr_desk_choose(app, (mlr_pick){0});
+        return true;
+    case MLR_DO_REPEAT:
+        repeat(app);
+        return true;
+    case MLR_DO_UNDO:
+        turn_back(app, true);
+        return true;
+    case MLR_DO_REDO:
+        turn_back(app, false);
+        return true;
+    case MLR_DO_BUDGET:
+        ask_budget(app);
+        return true;
+    case MLR_DO_COPY_COMMAND:
+        show_command(app);
+        return true;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,121 @@
+/*
+ * What the user works on once a pair is open: choices with their history, the forecasts
+ * they rest on, budgets, sums. Rows show what the desk knows; screens ask it.
+ */
+#ifndef MLR_TUI_DESK_H
+#define MLR_TUI_DESK_H
+
+#include "tui/choice_log.h"
+#include "tui/keys.h"
+#include "tui/outlook.h"
+#include "tui/rows.h"
+#include "tui/screen.h"
+
+enum {
+    MLR_DESK_LEVEL = 3,      /* of tensors nobody decided about, as on the command line */
+    MLR_DESK_STRATEGIES = 24 /* most lines of the menu of strategies */
+};
+
+/* In place of a row. */
+#define MLR_NO_ROW SIZE_MAX
+
+/* Sums over the whole patch under one set of picks. */
+typedef struct mlr_desk_sums {
+    size_t to_predict, predicted, picked; /* rows that travel; with a forecast; by hand */
+    double bytes, error_bytes;            /* of those with a forecast */
+    double encode_s, decode_s;            /* on one thread */
+    uint64_t memory;                      /* of a serial applier, about */
+    size_t count_by[MLR_STRATEGY_LIMIT];  /* rows by strategy id */
+    double bytes_by[MLR_STRATEGY_LIMIT];
+    bool exact; /* every figure was encoded whole */
+} mlr_desk_sums;
+
+/* A strategy to try on many rows: what the Tune screen wants to be known. */
+typedef struct mlr_sweep {
+    bool on;
+    int16_t strategy[12];
+    uint8_t level[4];
+    size_t strategies, levels;
+    size_t at; /* next of rows x strategies x levels */
+} mlr_sweep;
+
+typedef struct mlr_desk {
+    const mlr_allocator *alloc; /* borrowed */
+    mlr_choices choices;
+    mlr_choice_log log;
+    mlr_budgets budgets;
+    mlr_outlook *outlook; /* NULL: the matching is not known yet */
+    mlr_job job;
+    bool paused;       /* the user stopped forecasts */
+    uint32_t *by_size; /* rows that travel, largest first */
+    size_t travelling;
+    size_t first_at; /* of by_size: nothing before it lacks a first look */
+    bool refined;    /* every row was looked at closely */
+    mlr_sweep sweep;
+    mlr_pick what_if; /* level 0: none; forecasts of it come before the sweep */
+    mlr_desk_sums sums;
+    uint64_t summed; /* generation of the rows that `sums` is of */
+    mlr_pick last;   /* what '.' repeats; level 0: auto */
+    bool has_last;
+    char detail[MLR_DESK_STRATEGIES][72]; /* of the menu's lines */
+    char command[4096];                   /* what `y` copied, */
+    char shown[4096];                     /* and showed, line by line */
+} mlr_desk;
+
+void mlr_desk_init(mlr_desk *d, const mlr_allocator *alloc, int wake_fd);
+
+/* Cancels and joins its job and drops what belongs to the pair. */
+void mlr_desk_clear(mlr_desk *d);
+
+/* --- for the app --- */
+
+/* A pair was opened: reads its choices back. */
+void mlr_desk_begin(mlr_app *app);
+/* Drops forecasts, keeps choices: the matching is about to go. */
+void mlr_desk_forget(mlr_app *app);
+/* The matching is final: forecasts may start. */
+void mlr_desk_matched(mlr_app *app);
+/* Takes what forecasts brought and starts the next ones; whether any run. */
+bool mlr_desk_poll(mlr_app *app);
+/* Whether the action was one of the desk's. */
+bool mlr_desk_act(mlr_app *app, mlr_action action);
+/* An answer to a question the desk asked; false: it asked none of this number. */
+bool mlr_desk_answer(mlr_app *app, const mlr_answer *a);
+/* Stops forecasts; asking for more starts them again. */
+void mlr_desk_pause(mlr_app *app);
+/* How far forecasts are, in looks at rows. */
+void mlr_desk_progress(const mlr_desk *d, uint64_t *done, uint64_t *total);
+
+/* --- for screens --- */
+
+/* Whether a row's bytes have to travel, so that there is something to choose. */
+bool mlr_row_travels(const mlr_ui_row *r);
+
+/* Whether actions concern the row: it is marked or, where none is, has the focus. */
+bool mlr_desk_in_scope(const mlr_app *app, size_t row);
+size_t mlr_desk_scope_count(const mlr_app *app);
+
+/* What holds for a row, and the forecast of it (NULL: not known yet). */
+mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row);
+const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row);
+const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick);
+
+/* One step: `pick` (level 0: auto) for all rows in scope. */
+void mlr_desk_choose(mlr_app *app, mlr_pick pick);
+/* One step for single rows: begin, set any number, end. */
+void mlr_desk_step_begin(mlr_app *app, const char *label);
+void mlr_desk_step_end(mlr_app *app);
+
+/* The sums with `what_if` in place of the picks of rows in scope (level 0: as decided). */
+void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out);
+/* The same as decided, kept until something changes. */
+const mlr_desk_sums *mlr_desk_total(mlr_app *app);
+
+/* Adds a row's forecast to sums. */
+void mlr_desk_add(mlr_desk_sums *s, const mlr_ui_row *r, const mlr_cast *c);
+
+/* Forecasts the Tune screen needs; starts over where they changed. */
+void mlr_desk_sweep(mlr_app *app, const mlr_sweep *sweep);
+void mlr_desk_what_if(mlr_app *app, mlr_pick pick);
+
+#endif

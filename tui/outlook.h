@@ -1,0 +1,70 @@
+/*
+ * What choices are expected to cost: a store of forecasts, and the work that fills it on
+ * threads of its own, one batch after the other. The UI thread owns the store; a batch and
+ * the plan belong to the job while it runs.
+ */
+#ifndef MLR_TUI_OUTLOOK_H
+#define MLR_TUI_OUTLOOK_H
+
+#include "apply/host/threads.h"
+#include "codec/forecast.h"
+#include "tui/job.h"
+
+/* A question: what does row `row` cost under this strategy (or MLR_AUTO) and level? */
+typedef struct mlr_query {
+    uint32_t row;
+    int16_t strategy;
+    uint8_t level;
+    uint8_t effort; /* mlr_effort */
+} mlr_query;
+
+/* A question with its answer. */
+typedef struct mlr_cast {
+    mlr_query query;
+    mlr_prediction p;
+    bool structure; /* it travels with the structure: no strategy, no figures */
+    bool failed;    /* it cannot be read: `p` says nothing */
+} mlr_cast;
+
+enum { MLR_BATCH = 64 };
+
+typedef struct mlr_outlook {
+    const mlr_allocator *alloc; /* borrowed, thread-safe */
+    const mlr_matching *matching;
+    mlr_device device; /* that will apply the patch */
+    mlr_cast *slot;    /* the store: an open hash; a free slot has level 0 */
+    size_t count, room;
+    mlr_query batch[MLR_BATCH];
+    size_t batch_count;
+    mlr_pool pool; /* of the plan */
+    mlr_plan plan;
+    bool planned;
+    mlr_threads *threads;
+    mlr_job *job;
+    mlr_inflater inflater;
+} mlr_outlook;
+
+/* Stage B of the matching is done; it stays until release. NULL where memory is short. */
+mlr_outlook *mlr_outlook_make(const mlr_matching *m, const mlr_allocator *alloc);
+
+/* After the job has been joined. NULL is fine. */
+void mlr_outlook_release(mlr_outlook *o);
+
+/* The answer to a question at any effort, or NULL. */
+const mlr_cast *mlr_outlook_find(const mlr_outlook *o, uint32_t row, int strategy,
+                                 int level);
+
+/* Keeps an answer; one of higher effort replaces one of lower. */
+void mlr_outlook_put(mlr_outlook *o, const mlr_cast *cast);
+
+/* Adds a question to the next batch unless its answer is there; false: the batch is full.
+   Only while the job is idle. */
+bool mlr_outlook_ask(mlr_outlook *o, const mlr_query *q);
+
+/* The job's work; `arg` is the outlook. */
+mlr_status mlr_outlook_work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_err *err);
+
+/* Takes the answer out of a note into the store and releases the note; its row. */
+uint32_t mlr_outlook_take(mlr_outlook *o, mlr_note *note);
+
+#endif
