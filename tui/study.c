@@ -175,7 +175,7 @@ static void begin_forecaster(forecaster *f, mlr_study *s, mlr_job *job,
                                    .kernels = mlr_host_kernels(),
                                    .alloc = s->alloc,
                                    .tick = tick,
-                                   .clock = now};
+                                   .clock = s->clock};
 }
 
 static void post(forecaster *f, const mlr_study_forecast *row)
@@ -341,6 +341,7 @@ mlr_status mlr_study_init(mlr_study *s, const mlr_allocator *alloc, int wake_fd,
     memset(s, 0, sizeof *s);
     s->alloc = alloc;
     s->job.wake_fd = wake_fd;
+    s->clock = now;
     mlr_pool_init(&s->pool, alloc);
     s->work = mlr_take(alloc, sizeof *s->work);
     if (s->work == NULL) {
