@@ -108,6 +108,15 @@ static void read_dict(mlr_cursor *c, mlr_patch_dict *d)
     d->embedded = (head & 1) != 0;
 }
 
+/*
+ * What the writer's decoders took, and a little more: structures differ in size between
+ * versions and processors, and a patch must not be refused for a few bytes of padding.
+ */
+static uint64_t with_margin(uint64_t n)
+{
+    return n == 0 ? 0 : n + n / 16 + 256;
+}
+
 static void read_need(mlr_cursor *c, mlr_patch_need *n)
 {
     n->record_bytes = mlr_cur_varint_to(c, MLR_MAX_CHUNK, "largest record");
@@ -115,8 +124,8 @@ static void read_need(mlr_cursor *c, mlr_patch_need *n)
     n->block_new = mlr_cur_varint_to(c, MLR_MAX_BLOCK, "largest block");
     n->block_old = mlr_cur_varint_to(c, MLR_MAX_BLOCK, "largest reference of a block");
     n->glue_new = mlr_cur_varint_to(c, MLR_MAX_BLOCK, "largest glue block");
-    n->state_bytes = mlr_cur_varint_to(c, MLR_MAX_CHUNK, "decoder state");
-    n->work_bytes = mlr_cur_varint_to(c, MLR_MAX_CHUNK, "decoder work memory");
+    n->state_bytes = with_margin(mlr_cur_varint_to(c, MLR_MAX_CHUNK, "decoder state"));
+    n->work_bytes = with_margin(mlr_cur_varint_to(c, MLR_MAX_CHUNK, "decoder work memory"));
 }
 
 static void read_body(mlr_cursor *c, mlr_patch_header *h)

@@ -257,8 +257,9 @@ mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
     static const char *const more_old[] = {"sub-planes", "sparse", "sub", "xor", NULL};
     static const char *const alone[] = {"exp-man", "zstd", NULL};
     mlr_candidates c = {0};
-    if (choice->strategy >= 0) {
-        add(&c, r, NULL, choice->strategy);
+    if (choice->strategy >= 0 && choice->strategy != MLR_STRATEGY_copy) {
+        add(&c, r, NULL,
+            choice->strategy); /* what is equal was planned as a copy already */
         return c;
     }
     add_all(&c, r, device, aware);

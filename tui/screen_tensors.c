@@ -6,6 +6,7 @@
 
 #include "tui/app_core.h"
 #include "tui/cell_text.h"
+#include "tui/totals_block.h"
 
 enum { ASK_SEARCH, ASK_FILTER, ASK_SORT, ASK_GROUP };
 
@@ -67,8 +68,7 @@ static mlr_ui_row *row_at(mlr_app *app, const tensors *t)
 static bool waits(mlr_app *app, const tensors *t)
 {
     enum { STEADY_MS = 250 };
-    return mlr_app_busy(app) &&
-           app->now_ms - t->made_ms < STEADY_MS;
+    return mlr_app_busy(app) && app->now_ms - t->made_ms < STEADY_MS;
 }
 
 /* Remakes the view and keeps the cursor on its row, wherever that goes. */
@@ -103,7 +103,7 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
     (void)cols;
     tensors *t = state;
     refresh(app, t);
-    mlr_table_arrange(&t->table, t->view.count, rows - 1 - mlr_tensor_totals_lines(rows));
+    mlr_table_arrange(&t->table, t->view.count, rows - 1 - mlr_totals_lines(rows));
     const mlr_ui_row *r = row_at(app, t);
     app->focus = r == NULL ? MLR_NO_ROW : (size_t)(r - app->session.rows.row);
     (void)mlr_desk_total(app); /* drawing must not change anything */
@@ -112,11 +112,11 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
 static void draw(const mlr_app *app, const void *state, mlr_pane body)
 {
     const tensors *t = state;
-    int totals = mlr_tensor_totals_lines(body.rows);
+    int totals = mlr_totals_lines(body.rows);
     mlr_tensor_table table = {&app->session.rows, &t->view, &t->table, t->search};
     mlr_tensor_table_draw(&table, mlr_pane_part(body, 0, 0, body.rows - totals, body.cols));
-    mlr_tensor_totals_block(&t->view,
-                            mlr_pane_part(body, body.rows - totals, 0, totals, body.cols));
+    mlr_totals_look look = {&t->view, &app->desk.sums, &app->desk.budgets};
+    mlr_totals_draw(&look, mlr_pane_part(body, body.rows - totals, 0, totals, body.cols));
 }
 
 /* --- finding ----------------------------------------------------------------------------
