@@ -280,8 +280,10 @@ static mlr_status forecast(mlr_study *s, mlr_job *job, const mlr_tick *tick, mlr
         return err->status;
     }
     if (mlr_plan_records_of(&s->plan, s->index, &first) == 0) {
-        s->why_none = s->pair.new_tensor == NULL
-                          ? "removed: a patch holds nothing of it"
+        const mlr_pairing *pair = &s->matching->pairs[s->index];
+        s->why_none = s->pair.new_tensor == NULL ? "removed: a patch holds nothing of it"
+                      : pair->change == MLR_CHANGE_SAME
+                          ? "copied from the base with its neighbours"
                           : "travels with the structure: too small for a record";
         return MLR_OK;
     }
