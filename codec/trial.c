@@ -245,8 +245,8 @@ static uint64_t mix_limit(const mlr_record *r, const mlr_choice *choice)
     if (choice->level >= SLOW_LEVEL) {
         return SLOW_LEVEL_BYTES;
     }
-    bool plain = r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
-    return plain ? SMALL_BYTES : SLOW_BYTES;
+    bool known = r->dtype->cls == MLR_CLASS_FLOAT || r->dtype->cls == MLR_CLASS_BLOCK;
+    return known && r->old_bytes > 0 ? SMALL_BYTES : SLOW_BYTES;
 }
 
 mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
@@ -263,7 +263,8 @@ mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
         return c;
     }
     add_all(&c, r, device, aware);
-    bool sure = c.count > 0 && r->dtype->cls == MLR_CLASS_FLOAT && r->old_bytes > 0;
+    bool known = r->dtype->cls == MLR_CLASS_FLOAT || r->dtype->cls == MLR_CLASS_BLOCK;
+    bool sure = c.count > 0 && known && r->old_bytes > 0;
     if (choice->level >= MAX_LEVEL) {
         add(&c, r, device, mlr_strategy_named("neural-max"));
     }

@@ -253,8 +253,20 @@ static mlr_status still_the_same(diff *d)
                : d->err->status;
 }
 
-/* A tiny model may be smaller with all of it in the structure, where one coder learns from
-   the whole; trying costs more time than the lowest levels may take. */
+/* Bytes in records whose values no strategy but the general one knows. */
+static uint64_t plain_bytes(const mlr_plan *p)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < p->record_count; i++) {
+        unsigned cls = p->records[i].dtype->cls;
+        bool known = cls == MLR_CLASS_FLOAT || cls == MLR_CLASS_BLOCK;
+        n += known && p->records[i].old_bytes > 0 ? 0 : p->records[i].bytes.len;
+    }
+    return n;
+}
+
+/* A tiny model of integers may be smaller with all of it in the structure, where one coder
+   learns from the whole; trying costs more time than the lowest levels may take. */
 static bool may_be_all_structure(const diff *d)
 {
     enum { QUICKLY = 1 << 20, PATIENTLY = 4 << 20, PATIENT_LEVEL = 10 };
@@ -263,7 +275,7 @@ static bool may_be_all_structure(const diff *d)
                     : c->strategy == MLR_NEURAL ? QUICKLY
                                                 : 0;
     return c->strategy < 0 && d->wish->plan.choose == NULL && d->plan.new_bytes <= most &&
-           d->plan.record_count > 0;
+           plain_bytes(&d->plan) > d->plan.new_bytes / 2;
 }
 
 static mlr_status size_of(diff *d, const mlr_plan *plan, uint64_t *bytes)
