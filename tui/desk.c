@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/price.h"
 #include "tui/app_core.h"
 #include "tui/cell_text.h"
 #include "tui/command_line.h"
@@ -61,7 +62,7 @@ bool mlr_desk_in_scope(const mlr_app *app, size_t row)
     if (rows->marked > 0) {
         return rows->row[row].marked;
     }
-    return app->focus == row;
+    return app->tab == MLR_SCREEN_TUNE || app->focus == row;
 }
 
 size_t mlr_desk_scope_count(const mlr_app *app)
@@ -149,7 +150,7 @@ static void show_row(mlr_app *app, size_t i)
     r->level = pick.level;
 }
 
-static void show_rows(mlr_app *app)
+void mlr_desk_show(mlr_app *app)
 {
     for (size_t i = 0; i < app->session.rows.count; i++) {
         show_row(app, i);
@@ -191,14 +192,14 @@ static int larger_first(const void *pa, const void *pb, void *ctx)
     return a < b ? -1 : 1;
 }
 
-void mlr_desk_matched(mlr_app *app)
+void mlr_desk_matched(mlr_app *app, const mlr_matching *m)
 {
     mlr_desk *d = &app->desk;
     const mlr_ui_rows *rows = &app->session.rows;
     if (d->outlook != NULL || d->choices.pick == NULL) {
         return;
     }
-    d->outlook = mlr_outlook_make(&app->survey->diff.matching, app->alloc);
+    d->outlook = mlr_outlook_make(m, app->alloc);
     if (d->by_size == NULL) {
         d->by_size = mlr_take(d->alloc, (d->choices.rows + 1) * sizeof *d->by_size);
     }
@@ -214,7 +215,8 @@ void mlr_desk_matched(mlr_app *app)
     }
     d->job.started_ms = app->now_ms;
     qsort_r(d->by_size, d->travelling, sizeof *d->by_size, larger_first, rows->row);
-    show_rows(app);
+    d->outlook->device = mlr_diff_device(NULL, d->budgets.memory);
+    mlr_desk_show(app);
 }
 
 /* --- what to forecast next --------------------------------------------------------------
@@ -317,7 +319,8 @@ static void ask_for_sweep(mlr_desk *d)
         size_t k = s->at / d->travelling;
         mlr_pick pick = {.strategy = s->strategy[k % s->strategies],
                          .level = s->level[k / s->strategies]};
-        if (!ask(d, row, pick, MLR_EFFORT_GLANCE)) {
+        bool slow = pick.strategy == MLR_AUTO && pick.level != s->level[0];
+        if (!slow && !ask(d, row, pick, MLR_EFFORT_GLANCE)) {
             return;
         }
     }
@@ -329,7 +332,7 @@ static void start_batch(mlr_app *app)
 {
     mlr_desk *d = &app->desk;
     mlr_err err = {0};
-    if (d->outlook == NULL || d->paused) {
+    if (d->outlook == NULL || d->outlook->matching == NULL || d->paused) {
         return;
     }
     d->outlook->batch_count = 0;
@@ -454,7 +457,8 @@ void mlr_desk_add(mlr_desk_sums *s, const mlr_ui_row *r, const mlr_cast *c)
     s->bytes += (double)p->bytes;
     s->error_bytes += p->error * (double)p->bytes;
     s->encode_s += p->encode_bytes_s > 0 ? (double)r->bytes / p->encode_bytes_s : 0;
-    s->decode_s += p->decode_bytes_s > 0 ? (double)r->bytes / p->decode_bytes_s : 0;
+    /* By the fixed table: a sample's own time says more about the machine's other work. */
+    s->decode_s += (double)mlr_price_decode_us(p->strategy, r->bytes, NULL) / 1e6;
     uint64_t memory = p->memory + ARENA_BESIDE;
     s->memory = memory > s->memory ? memory : s->memory;
     s->count_by[p->strategy % MLR_STRATEGY_LIMIT]++;
@@ -787,12 +791,31 @@ static void ask_budget(mlr_app *app)
     mlr_list_ready(l);
 }
 
-static void ask_amount(mlr_app *app, int which)
+void mlr_desk_ask_budget(mlr_app *app, int which)
 {
     static const char *const labels[] = {
         "most bytes of the patch: ", "most memory to apply: ", "most seconds to decode: "};
     mlr_app_ask(app, ASK_BUDGET_SIZE + which, labels[which], "", NULL);
     app->question.owner = MLR_SCREEN_NONE;
+}
+
+/* Blocks and strategies follow the memory there is: every forecast is made anew. */
+static void change_device(mlr_app *app)
+{
+    mlr_desk *d = &app->desk;
+    if (d->outlook == NULL) {
+        return;
+    }
+    mlr_job_cancel(&d->job);
+    (void)mlr_job_join(&d->job);
+    mlr_job_drop_notes(&d->job);
+    mlr_outlook_forget(d->outlook);
+    d->outlook->device = mlr_diff_device(NULL, d->budgets.memory);
+    d->first_at = 0;
+    d->refined = false;
+    d->sweep.at = 0;
+    d->paused = false;
+    mlr_desk_show(app);
 }
 
 static void set_budget(mlr_app *app, int which, const char *text)
@@ -808,6 +831,7 @@ static void set_budget(mlr_app *app, int which, const char *text)
         b->size = (uint64_t)amount;
     } else if (which == 1) {
         b->memory = (uint64_t)amount;
+        change_device(app);
     } else {
         b->decode_ms = (uint64_t)(amount * 1000);
     }
@@ -843,7 +867,7 @@ bool mlr_desk_answer(mlr_app *app, const mlr_answer *a)
         return true;
     case ASK_BUDGET:
         if (yes && a->value >= 0) {
-            ask_amount(app, a->value);
+            mlr_desk_ask_budget(app, a->value);
         }
         return true;
     case ASK_BUDGET_SIZE:
