@@ -373,7 +373,7 @@ static size_t all_idle(const uint8_t *token, size_t n)
 static size_t write_skips(scratch *m, size_t n, mlr_buf *map)
 {
     mlr_bits_out e;
-    mlr_bit model[2][65 + 260];
+    mlr_bit model[2][MLR_SKIP_ROOM];
     mlr_bits_out_begin(&e, map);
     mlr_bit_reset(model[0], sizeof model / sizeof(mlr_bit));
     unsigned flag = 1;
@@ -384,7 +384,8 @@ static size_t write_skips(scratch *m, size_t n, mlr_buf *map)
         size_t group = n - at < MLR_NEURAL_GROUP ? n - at : MLR_NEURAL_GROUP;
         unsigned on = all_idle(m->token + at, group) == 0;
         if (on != flag) {
-            mlr_bits_put_number(&e, model[flag], 2, first ? run : run - 1);
+            mlr_bits_put_number_in(&e, model[flag], 2, MLR_SKIP_NUMBER,
+                                   first ? run : run - 1);
             first = false;
             flag = on;
             run = 0;
@@ -396,7 +397,7 @@ static size_t write_skips(scratch *m, size_t n, mlr_buf *map)
             used += group;
         }
     }
-    mlr_bits_put_number(&e, model[flag], 2, first ? run : run - 1);
+    mlr_bits_put_number_in(&e, model[flag], 2, MLR_SKIP_NUMBER, first ? run : run - 1);
     mlr_bits_out_end(&e);
     return used;
 }
