@@ -96,7 +96,7 @@ if [ -n "$freecc" ]; then
     echo 'int puts(const char *); int mlr_x(void); int mlr_x(void) { return puts("x"); }' >>apply/one.c && must_fail freestanding 'needs a hosted function: puts'
     echo 'void *malloc(unsigned); void *mlr_x(void); void *mlr_x(void) { return malloc(4); }' >>apply/one.c && must_fail freestanding 'needs a hosted function: malloc'
     echo '#include <stdio.h>' >>apply/one.c && must_fail freestanding 'stdio.h'
-    echo 'void mlr_y(char *); int mlr_x(void); int mlr_x(void) { char a[2000]; mlr_y(a); return a[9]; } void mlr_y(char *a) { a[9] = 1; }' >>apply/one.c && must_fail freestanding 'a frame above 1 KiB'
+    echo 'int mlr_x(int i); int mlr_x(int i) { volatile char a[2000]; a[i] = 1; return a[9]; }' >>apply/one.c && must_fail freestanding 'a frame above 1 KiB'
     echo 'float mlr_x(float a); float mlr_x(float a) { return a * 3; }' >>apply/one.c && must_fail freestanding 'floating point'
 fi
 echo "$planted violations planted"
