@@ -379,7 +379,10 @@ mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,
     mlr_candidates c = mlr_candidates_for(v->record, choice, device);
     *id = MLR_STRATEGY_raw;
     *best = (mlr_trial){.bytes = v->record->new_bytes, .exact = true, .lossless = true};
-    if (choice->strategy >= 0 && c.count == 1) {
+    /* A trial costs a study. One candidate needs none: where memory is no question, whoever
+       encodes falls back to raw blocks or a raw record by itself. */
+    bool free_memory = e->max_state == 0 && e->max_work == 0;
+    if (c.count == 1 && (choice->strategy >= 0 || free_memory)) {
         *id = c.id[0];
         return MLR_OK;
     }
