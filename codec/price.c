@@ -12,7 +12,8 @@ static const unsigned speed[] = {
     [MLR_STRATEGY_sub] = 550,          [MLR_STRATEGY_sub_planes] = 650,
     [MLR_STRATEGY_exp_man] = 500,      [MLR_STRATEGY_sparse] = 230,
     [MLR_STRATEGY_block_fields] = 500, [MLR_STRATEGY_mix] = 1,
-    [MLR_STRATEGY_neural] = 400,       [MLR_STRATEGY_neural_max] = 130,
+    [MLR_STRATEGY_neural] = 400,       [MLR_STRATEGY_neural_quant] = 250,
+    [MLR_STRATEGY_neural_max] = 130,
 };
 
 enum { SLOWEST = 1 };

@@ -156,4 +156,29 @@ done
 [ $? = 10 ] && grep -q 'nothing fits; the nearest plan' said.err && grep -q 'binds: model.layers' said.err || { fail "nothing fits"; cat said.err; }
 [ ! -e none.yml ] || fail "a profile that does not fit was written"
 
+# Settings: environment before project before user before default.
+export HOME="$work/home" XDG_CONFIG_HOME=
+mkdir -p "$HOME/.config/mallorn"
+printf 'level: 7\ndevice: 16M\n' >"$HOME/.config/mallorn/config.yml"
+printf 'level: 9 # here\n' >.mallorn.yml
+"$MALLORN" config >said.out || fail "config"
+grep -q '^level *9 *.mallorn.yml:1$' said.out || fail "config: project"
+grep -q '^device *16M *.*/config.yml:2$' said.out || fail "config: user"
+grep -q '^index *auto *default$' said.out || fail "config: default"
+MALLORN_LEVEL=3 "$MALLORN" config | grep -q '^level *3 *MALLORN_LEVEL$' || fail "config: environment"
+printf 'levle: 9\n' >.mallorn.yml
+"$MALLORN" config 2>said.err
+[ $? = 2 ] && grep -q "config: .mallorn.yml:1:1: unknown setting 'levle'; did you mean 'level'?" said.err || fail "config: bad file"
+printf 'profile: p.yml\n' >.mallorn.yml
+"$MALLORN" diff old.safetensors evil.safetensors --dry-run -q 2>/dev/null
+[ $? = 10 ] || fail "the project's profile is obeyed"
+rm .mallorn.yml
+
+# Patches side by side, of one pair only.
+"$MALLORN" diff old.safetensors new.safetensors -s raw -q -o raw.sftp && "$MALLORN" compare raw.sftp p1 >said.out || fail "compare"
+grep -q '^raw.sftp .*100.0% .* raw$' said.out && grep -q '^p1 .* xor-planes' said.out || { fail "compare"; cat said.out; }
+"$MALLORN" diff old.safetensors nan.safetensors -q -o nan.sftp
+"$MALLORN" compare raw.sftp nan.sftp 2>/dev/null
+[ $? = 2 ] || fail "compare: another pair"
+
 exit $bad

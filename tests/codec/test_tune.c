@@ -223,6 +223,10 @@ static void prices_grow_with_bytes_and_on_small_devices(void **state)
                 mlr_price_decode_us(MLR_STRATEGY_zstd, 1 << 20, NULL));
     assert_true(mlr_price_decode_us(MLR_STRATEGY_mix, UINT64_MAX, small) == UINT64_MAX);
     assert_int_equal(mlr_price_speed(63), 0);
+    for (unsigned id = 0; id < 63; id++) { /* a row for each: the fallback is 1 */
+        bool known = mlr_encoder_get(id) != NULL && id != MLR_STRATEGY_mix;
+        assert_true(!known || mlr_price_speed(id) > 1);
+    }
 }
 
 int main(void)

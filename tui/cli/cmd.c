@@ -10,6 +10,7 @@
 #include "apply/host/printable.h"
 #include "apply/version.h"
 #include "tui/cli/cmd_doc.h"
+#include "tui/cli/config.h"
 
 #define MLR_COMMAND(name) extern const mlr_cmd mlr_cmd_##name;
 #include "tui/cli/commands.def"
@@ -263,10 +264,12 @@ static mlr_status run_command(run *r, int argc, const char *const *argv)
         {r->cmd->opt, r->cmd->opts, values},
         {mlr_common_opts, MLR_CMD_COMMON_OPTS, &common},
     };
-    const mlr_opt_parser parser = {sets, 2, &r->pool, r->cli};
+    mlr_config config;
+    const mlr_opt_parser parser = {sets, 2, &r->pool, r->cli, mlr_config_value, &config};
     mlr_args args = {.values = values};
     r->json = asks_for_json(r->cmd, argc, argv);
-    if (mlr_opt_parse(&parser, argc, argv, &args, &r->err) != MLR_OK) {
+    if (mlr_config_load(&config, r->cmd, r->cli, &r->pool, &r->err) != MLR_OK ||
+        mlr_opt_parse(&parser, argc, argv, &args, &r->err) != MLR_OK) {
         return r->err.status;
     }
     mlr_cli_choose_colour(r->cli, (mlr_colour_when)common.color);
