@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 
+#include "apply/host/map_avx2.h"
+#include "apply/host/neural32_avx2.h"
 #include "apply/host/rans_avx2.h"
 #include "apply/host/rans_encode_avx2.h"
 #include "apply/token.h"
@@ -158,21 +160,6 @@ static inline lanes move8(const mlr_neural *m, __m256i old, __m256i sum)
                    .flip = flip};
 }
 
-/* Raw contexts, 16 bytes of them, through a map of 128 bytes. */
-static inline __m128i map16(const uint8_t *map, __m128i raw)
-{
-    __m128i out = _mm_setzero_si128();
-    for (int i = 0; i < 8; i++) {
-        __m128i part = _mm_loadu_si128((const __m128i *)(const void *)(map + 16 * i));
-        /* indices of other parts get their top bit set, which shuffles in a zero */
-        __m128i index = _mm_sub_epi8(raw, _mm_set1_epi8((char)(16 * i)));
-        __m128i foreign = _mm_cmpgt_epi8(index, _mm_set1_epi8(15));
-        index = _mm_or_si128(index, foreign);
-        out = _mm_or_si128(out, _mm_shuffle_epi8(part, index));
-    }
-    return out;
-}
-
 static inline __m256i pack16(__m256i a, __m256i b)
 {
     return _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xd8);
@@ -199,7 +186,7 @@ static size_t expect_moved16(const mlr_chunk *c)
         __m128i turns = _mm_packus_epi16(_mm256_castsi256_si128(turn),
                                          _mm256_extracti128_si256(turn, 1));
         turns = _mm_and_si128(turns, _mm_set1_epi8((char)MLR_NEURAL_FLIP));
-        __m128i table = map16(m->map, bytes);
+        __m128i table = mlr_map16(m->map, bytes);
         _mm_storeu_si128((__m128i *)(void *)(c->context + i), _mm_or_si128(table, turns));
     }
     return i;
@@ -223,12 +210,13 @@ static void predict(const mlr_chunk *c)
 {
     const mlr_neural *m = c->model;
     size_t done = 0;
-    if (m->now.bytes == 2 && m->now.is_float && !m->convert && m->lag == 0) {
-        if (m->rank == 0 && m->edges == 1) {
-            done = expect_base16(c);
-        } else if (m->rank > 0 && m->edges == MLR_NEURAL_EDGES) {
-            done = expect_moved16(c);
-        }
+    bool plain = m->rank == 0 && m->edges == 1;
+    bool moved = m->rank > 0 && m->edges == MLR_NEURAL_EDGES;
+    bool simple = m->now.is_float && !m->convert && m->lag == 0 && (plain || moved);
+    if (simple && m->now.bytes == 2) {
+        done = plain ? expect_base16(c) : expect_moved16(c);
+    } else if (simple && m->now.bytes == 4) {
+        done = plain ? mlr_expect_base32_avx2(c) : mlr_expect_moved32_avx2(c);
     }
     predict_rest(c, done);
 }
@@ -294,6 +282,9 @@ static void add(const mlr_residual *r)
             add16(r, i, &raw);
         }
         *r->raw = raw;
+    } else if (r->now->bytes == 4 && r->now->is_float) {
+        mlr_add32_avx2(r);
+        i = r->n;
     }
     add_part(r, i, r->n - i);
 }
