@@ -225,7 +225,7 @@ static void predict(const mlr_chunk *c)
  */
 
 /* Tokens of 16 elements to zigzag values; those with raw bits are done one by one. */
-static inline __m256i values16(const uint8_t *token, mlr_rawbits *raw)
+static inline __m256i zigzag16(const uint8_t *token, mlr_rawbits *raw)
 {
     __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)token);
     __m128i large =
@@ -249,7 +249,7 @@ static inline void add16(const mlr_residual *r, size_t i, mlr_rawbits *raw)
 {
     const __m256i zero = _mm256_setzero_si256();
     const __m256i sign = _mm256_set1_epi16((short)0x8000);
-    __m256i z = values16(r->token + i, raw);
+    __m256i z = zigzag16(r->token + i, raw);
     __m256i odd = _mm256_sub_epi16(zero, _mm256_and_si256(z, _mm256_set1_epi16(1)));
     __m256i d = _mm256_xor_si256(_mm256_srli_epi16(z, 1), odd);
     __m256i context = _mm256_cvtepi8_epi16(
@@ -289,10 +289,56 @@ static void add(const mlr_residual *r)
     add_part(r, i, r->n - i);
 }
 
+/* --- the encoder's residuals -----------------------------------------------------------
+ */
+
+static inline __m256i value16(const mlr_values16 *v, size_t i)
+{
+    const __m256i sign = _mm256_set1_epi16((short)0x8000);
+    __m256i x = load(v->new_bytes + 2 * i);
+    x = _mm256_xor_si256(x, _mm256_or_si256(_mm256_srai_epi16(x, 15), sign));
+    __m256i d = _mm256_sub_epi16(x, load(v->expected + 2 * i));
+    __m256i context = _mm256_cvtepi8_epi16(
+        _mm_loadu_si128((const __m128i *)(const void *)(v->context + i)));
+    __m256i turn = _mm256_srai_epi16(context, 15);
+    d = _mm256_sub_epi16(_mm256_xor_si256(d, turn), turn);
+    return _mm256_xor_si256(_mm256_add_epi16(d, d), _mm256_srai_epi16(d, 15));
+}
+
+static void values16(const mlr_values16 *v)
+{
+    const __m256i last = _mm256_set1_epi8(MLR_TOKEN_DIRECT - 1);
+    size_t i = 0;
+    for (; i + 32 <= v->n; i += 32) {
+        __m256i a = value16(v, i);
+        __m256i b = value16(v, i + 16);
+        store(v->z + i, a);
+        store(v->z + i + 16, b);
+        /* values saturate as unsigned only below 2^15: cut them first */
+        const __m256i most = _mm256_set1_epi16(255);
+        __m256i both =
+            _mm256_packus_epi16(_mm256_min_epu16(a, most), _mm256_min_epu16(b, most));
+        both = _mm256_permute4x64_epi64(both, 0xd8);
+        __m256i direct = _mm256_cmpeq_epi8(_mm256_min_epu8(both, last), both);
+        store(v->token + i,
+              _mm256_or_si256(both, _mm256_xor_si256(direct, _mm256_set1_epi8(-1))));
+    }
+    for (; i < v->n; i++) {
+        uint16_t x = mlr_load16(v->new_bytes + 2 * i);
+        uint16_t o = (uint16_t)((x & 0x8000) != 0 ? ~x : x | 0x8000);
+        uint16_t d = (uint16_t)(o - mlr_load16(v->expected + 2 * i));
+        uint16_t turn = (uint16_t)(0 - (v->context[i] >> 7));
+        d = (uint16_t)((d ^ turn) - turn);
+        v->z[i] = (uint16_t)((d << 1) ^ (0 - (d >> 15)));
+        v->token[i] = (uint8_t)(v->z[i] < MLR_TOKEN_DIRECT ? v->z[i] : 255);
+    }
+}
+
 const mlr_neural_kernels mlr_neural_avx2 = {.rans = mlr_rans_decode_avx2,
                                             .dot = dot,
                                             .predict = predict,
                                             .add = add,
-                                            .rans_encode = mlr_rans_encode_avx2};
+                                            .rans_encode = mlr_rans_encode_avx2,
+                                            .values16 = values16};
 
 #endif

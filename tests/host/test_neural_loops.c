@@ -7,6 +7,7 @@
 #include "apply/host/host_kernels.h"
 #include "apply/neural_kernels.h"
 #include "apply/token.h"
+#include "codec/tokens.h"
 #include "tests/support/rng.h"
 #include "tests/support/test.h"
 
@@ -123,9 +124,50 @@ static void adds_as_the_reference(void **state)
     }
 }
 
+static void tokenises_as_without_it(void **state)
+{
+    (void)state;
+    const mlr_neural_kernels *fast = mlr_host_kernels()->neural;
+    if (fast == NULL || fast->values16 == NULL) {
+        printf("skipped: no vector loops here\n");
+        return;
+    }
+    rng r = rng_new(33);
+    static made in;
+    static uint8_t is[N * 2], token[2][N], bits[2][N * 2 + 8];
+    for (unsigned round = 0; round < MODELS; round++) {
+        mlr_number now;
+        (void)mlr_number_of(mlr_dtype_named("bf16", 4), &now);
+        rng_fill(&r, in.expected, sizeof in.expected);
+        rng_fill(&r, in.context, sizeof in.context);
+        for (size_t i = 0; i < N; i++) { /* mostly near what was expected */
+            uint64_t o = mlr_load16(in.expected + 2 * i) + (rng_next(&r) >> (48 + i % 16));
+            mlr_store16(is + 2 * i, (uint16_t)mlr_from_ordered(&now, o & now.mask));
+        }
+        mlr_rawbits_out raw[2] = {{.at = bits[0]}, {.at = bits[1]}};
+        mlr_tokens_job j = {.now = &now,
+                            .expected = in.expected,
+                            .context = in.context,
+                            .new_bytes = is,
+                            .n = N - rng_below(&r, 70),
+                            .token = token[0],
+                            .raw = &raw[0]};
+        mlr_tokens_of(&j);
+        j.values16 = fast->values16;
+        j.token = token[1];
+        j.raw = &raw[1];
+        mlr_tokens_of(&j);
+        size_t raw_bytes = (size_t)(raw[0].at - bits[0]);
+        assert_memory_equal(token[0], token[1], j.n);
+        assert_int_equal(raw[1].at - bits[1], raw_bytes);
+        assert_memory_equal(bits[0], bits[1], raw_bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(predicts_as_the_reference),
-                                       cmocka_unit_test(adds_as_the_reference)};
+                                       cmocka_unit_test(adds_as_the_reference),
+                                       cmocka_unit_test(tokenises_as_without_it)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
