@@ -9,7 +9,8 @@
 const mlr_neural_kernels mlr_neural_scalar = {.rans = mlr_rans_decode,
                                               .dot = mlr_dot,
                                               .predict = mlr_predict,
-                                              .add = mlr_residual_add};
+                                              .add = mlr_residual_add,
+                                              .requant = mlr_requant_run};
 
 static mlr_status bad(mlr_err *err, const char *rule)
 {

@@ -261,5 +261,6 @@ mlr_quant_chunk mlr_quant_chunk_of(const mlr_quant_model *q, mlr_quant_work *w, 
                              .context = w->context,
                              .detail = w->detail,
                              .channels = &q->channels,
+                             .requant = mlr_requant_run,
                              .first = at * mlr_quant_items(q->shape)};
 }

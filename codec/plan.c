@@ -302,6 +302,7 @@ mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_op
                       .glue_count = p.glue_count,
                       .glue_bytes = glue_bytes,
                       .small_bytes = p.small_bytes,
+                      .level = o->choice.level,
                       .new_bytes = model_bytes(model),
                       .old_bytes = model_bytes(m->old_model)};
     return err->status;

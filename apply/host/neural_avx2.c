@@ -6,6 +6,7 @@
 
 #include "apply/host/map_avx2.h"
 #include "apply/host/neural32_avx2.h"
+#include "apply/host/quant_avx2.h"
 #include "apply/host/rans_avx2.h"
 #include "apply/host/rans_encode_avx2.h"
 #include "apply/token.h"
@@ -339,6 +340,7 @@ const mlr_neural_kernels mlr_neural_avx2 = {.rans = mlr_rans_decode_avx2,
                                             .predict = predict,
                                             .add = add,
                                             .rans_encode = mlr_rans_encode_avx2,
-                                            .values16 = values16};
+                                            .values16 = values16,
+                                            .requant = mlr_requant_run_avx2};
 
 #endif
