@@ -95,12 +95,12 @@ class Model:
         most = 32 + (self.now.bits - 5 << (1 if self.now.size == 8 else 2))
         need(self.form <= 15 and 1 <= self.classes <= 16 and self.edges in (1, 8), "neural model")
         if self.form & CHANGES:
-            need(count == tokens == 0, "neural model")
+            need(count == tokens == 0 and self.edges == 1, "neural model")
         else:
             need(1 <= count <= 64 and 1 <= tokens <= most, "neural model")
         if self.lag:
             need(512 <= self.lag < rec.new_bytes and not self.convert and not self.rank and
-                 self.edges == 1, "neural lag")
+                 self.edges == 1 and not self.form & (MIX | CHANGES), "neural lag")
         if self.form & FACTORS:
             elements = rec.new_bytes // self.now.size
             need(self.row and self.now.is_float and 1 <= self.rank <= 64, "neural factors")
@@ -254,7 +254,6 @@ def tokens(b, c, kind):
 def changes(b, c):
     m = b.model
     need(m.form & CHANGES, "neural block of changes")
-    need(m.edges == 1 and m.lag == 0, "changes by class alone")
     d = Bits(c.rest())
     gaps, values = [{} for _ in range(m.classes)], [{} for _ in range(m.classes)]
     left = [d.number(g, 2) for g in gaps]
