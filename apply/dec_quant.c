@@ -2,6 +2,7 @@
 #include "apply/decoder.h"
 #include "apply/neural_kernels.h"
 #include "apply/quant_model.h"
+#include "apply/token.h"
 
 static mlr_status bad(mlr_err *err, const char *rule)
 {
@@ -34,7 +35,10 @@ static mlr_quant_chunk chunk_at(const job *j, size_t at)
     size_t most = mlr_quant_chunk_blocks(j->q->shape);
     size_t blocks = j->blocks - at < most ? j->blocks - at : most;
     mlr_quant_unpack(j->q->shape, j->b->old + at * j->block_bytes, blocks, &j->work->old);
-    return mlr_quant_chunk_of(j->q, j->work, j->b->first / j->block_bytes + at, blocks);
+    mlr_quant_chunk c =
+        mlr_quant_chunk_of(j->q, j->work, j->b->first / j->block_bytes + at, blocks);
+    c.requant = j->kernels->requant;
+    return c;
 }
 
 /* The streams of a token block. */
@@ -76,6 +80,45 @@ static bool streams_ended(const job *j, const streams *s)
     return ok;
 }
 
+/* A token of a byte whose value does not follow from it alone. */
+static void add_large(const mlr_residual *r, size_t i)
+{
+    unsigned fine = mlr_token_fine(1);
+    uint64_t z = mlr_token_base(r->token[i], fine) |
+                 mlr_rawbits_take(r->raw, mlr_token_bits(r->token[i], fine));
+    uint64_t turn = 0 - (uint64_t)(r->context[i] >> 7);
+    r->out[i] = (uint8_t)(r->expected[i] + ((mlr_unzigzag(z) ^ turn) - turn));
+}
+
+/* Residuals of bytes: in groups that the compiler turns into vectors, then the few large
+   ones. */
+static void add_bytes(const mlr_residual *r)
+{
+    enum { GROUP = 32 };
+    size_t at = 0;
+    for (; at + GROUP <= r->n; at += GROUP) {
+        const uint8_t *restrict expected = r->expected + at;
+        const uint8_t *restrict context = r->context + at;
+        const uint8_t *restrict token = r->token + at;
+        uint8_t *restrict out = r->out + at;
+        uint8_t high = 0;
+        for (size_t i = 0; i < GROUP; i++) {
+            uint8_t turn = (uint8_t)(0 - (context[i] >> 7));
+            uint8_t d = (uint8_t)((token[i] >> 1) ^ (0 - (token[i] & 1)));
+            out[i] = (uint8_t)(expected[i] + (uint8_t)((d ^ turn) - turn));
+            high |= token[i];
+        }
+        for (size_t i = at; high >= MLR_TOKEN_DIRECT && i < at + GROUP; i++) {
+            if (r->token[i] >= MLR_TOKEN_DIRECT) {
+                add_large(r, i);
+            }
+        }
+    }
+    for (; at < r->n; at++) {
+        add_large(r, at);
+    }
+}
+
 static void decode_kind(const job *j, mlr_quant_chunk *c, unsigned kind, streams *s)
 {
     size_t n = mlr_quant_numbers(c->shape, kind, c->blocks);
@@ -94,7 +137,11 @@ static void decode_kind(const job *j, mlr_quant_chunk *c, unsigned kind, streams
                         .out = mlr_quant_numbers_at(&j->work->now, kind),
                         .n = n,
                         .raw = &s->raw};
-    j->kernels->add(&add);
+    if (j->q->number[kind].bytes == 1) {
+        add_bytes(&add);
+    } else {
+        j->kernels->add(&add);
+    }
 }
 
 static mlr_status decode_tokens(const job *j, mlr_cursor *c)
@@ -212,8 +259,9 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
     if (rest > 0) {
         memcpy(b->out + b->out_bytes - rest, b->payload + body, rest);
     }
-    mlr_cursor c = {.base = b->payload, .size = body, .err = err};
-    return dispatch(&j, &c);
+    mlr_err inner = {0}; /* whatever is wrong with a payload is its format */
+    mlr_cursor c = {.base = b->payload, .size = body, .err = &inner};
+    return dispatch(&j, &c) == MLR_OK ? MLR_OK : bad(err, inner.rule);
 }
 
 const mlr_decoder mlr_decoder_neural_quant = {.id = MLR_STRATEGY_neural_quant,

@@ -3,6 +3,7 @@
 #define MLR_APPLY_NEURAL_KERNELS_H
 
 #include "apply/predict.h"
+#include "apply/quant_predict.h"
 #include "apply/rans.h"
 #include "apply/residual.h"
 
@@ -12,6 +13,7 @@ typedef struct mlr_neural_kernels {
     void (*predict)(const mlr_chunk *c);
     void (*add)(const mlr_residual *r);
     mlr_rans_encode_fn rans_encode; /* NULL: the encoder's own */
+    mlr_requant_fn requant;
 } mlr_neural_kernels;
 
 extern const mlr_neural_kernels mlr_neural_scalar;

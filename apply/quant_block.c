@@ -145,7 +145,8 @@ const mlr_quant_shape *mlr_quant_shape_of(const mlr_dtype *t)
 
 /* Two codes a byte: the first `half` codes in the low nibbles, the next in the high ones.
  */
-static void nibbles_out(const uint8_t *in, size_t half, uint8_t *code)
+static inline void nibbles_out(const uint8_t *restrict in, size_t half,
+                               uint8_t *restrict code)
 {
     for (size_t i = 0; i < half; i++) {
         code[i] = in[i] & 15;
@@ -153,7 +154,8 @@ static void nibbles_out(const uint8_t *in, size_t half, uint8_t *code)
     }
 }
 
-static void nibbles_in(const uint8_t *code, size_t half, uint8_t *out)
+static inline void nibbles_in(const uint8_t *restrict code, size_t half,
+                              uint8_t *restrict out)
 {
     for (size_t i = 0; i < half; i++) {
         out[i] = (uint8_t)((code[i] & 15) | code[half + i] << 4);
@@ -219,11 +221,18 @@ static void pack_small(const mlr_quant_shape *s, const uint8_t *code, uint8_t *o
     }
 }
 
-/* Two bits: in each half of the block, bits 2j of byte i belong to code 32 j + i. */
-static void unpack_crumbs(const uint8_t *in, uint8_t *code)
+/* Two bits: in each half of the block, bits 2j of byte i belong to code 32 j + i. They are
+   put above what a code has below `shift`. */
+static inline void add_crumbs(const uint8_t *restrict in, unsigned shift,
+                              uint8_t *restrict code)
 {
-    for (size_t i = 0; i < 256; i++) {
-        code[i] = in[(i >> 7 << 5) + (i & 31)] >> (i >> 5 & 3) * 2 & 3;
+    for (unsigned part = 0; part < 8; part++) {
+        const uint8_t *from = in + part / 4 * 32;
+        uint8_t *to = code + part * 32;
+        unsigned down = part % 4 * 2;
+        for (size_t i = 0; i < 32; i++) {
+            to[i] = (uint8_t)(to[i] | (from[i] >> down & 3) << shift);
+        }
     }
 }
 
@@ -239,10 +248,14 @@ static void pack_crumbs(const uint8_t *code, uint8_t *out)
 }
 
 /* A fifth or third bit: bit i / 32 of byte i % 32. */
-static void add_masks(const uint8_t *in, unsigned shift, uint8_t *code)
+static inline void add_masks(const uint8_t *restrict in, unsigned shift,
+                             uint8_t *restrict code)
 {
-    for (size_t i = 0; i < 256; i++) {
-        code[i] = (uint8_t)(code[i] | (in[i & 31] >> (i >> 5) & 1) << shift);
+    for (unsigned part = 0; part < 8; part++) {
+        uint8_t *to = code + part * 32;
+        for (size_t i = 0; i < 32; i++) {
+            to[i] = (uint8_t)(to[i] | (in[i] >> part & 1) << shift);
+        }
     }
 }
 
@@ -263,10 +276,7 @@ static void unpack_q6(const uint8_t *in, uint8_t *code)
     for (size_t h = 0; h < 2; h++) {
         nibbles_out(in + 64 * h, 64, code + 128 * h);
     }
-    for (size_t i = 0; i < 256; i++) {
-        unsigned high = in[128 + (i >> 7 << 5) + (i & 31)] >> (i >> 5 & 3) * 2 & 3;
-        code[i] = (uint8_t)(code[i] | high << 4);
-    }
+    add_crumbs(in + 128, 4, code);
 }
 
 static void pack_q6(const uint8_t *code, uint8_t *out)
@@ -285,10 +295,12 @@ static void unpack_codes(const mlr_quant_shape *s, const uint8_t *in, uint8_t *c
 {
     switch (s->dtype) {
     case MLR_DTYPE_Q2_K:
-        unpack_crumbs(in + s->code_at, code);
+        memset(code, 0, 256);
+        add_crumbs(in + s->code_at, 0, code);
         break;
     case MLR_DTYPE_Q3_K:
-        unpack_crumbs(in + s->code_at, code);
+        memset(code, 0, 256);
+        add_crumbs(in + s->code_at, 0, code);
         add_masks(in, 2, code);
         break;
     case MLR_DTYPE_Q4_K:
@@ -364,8 +376,9 @@ static void pack_six(const uint8_t *scale, const uint8_t *min, uint8_t *out)
 static void unpack_q3(const uint8_t *in, uint8_t *scale)
 {
     for (size_t i = 0; i < 16; i++) {
-        unsigned low = i < 8 ? in[i] & 15U : in[i - 8] >> 4;
-        scale[i] = (uint8_t)(low | (in[8 + (i & 3)] >> (i >> 2) * 2 & 3) << 4);
+        unsigned low = i < 8 ? in[i] & 15U : (unsigned)(in[i - 8] >> 4);
+        unsigned high = (unsigned)(in[8 + (i & 3)] >> (i >> 2) * 2) & 3;
+        scale[i] = (uint8_t)(low | high << 4);
     }
 }
 

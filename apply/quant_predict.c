@@ -3,11 +3,13 @@
 #include "apply/base/cursor.h"
 #include "apply/base/mem.h"
 #include "apply/lane.h"
+#include "apply/number.h"
 
 enum {
     ONE = 1 << MLR_QUANT_POINT,
     HALF = ONE / 2,
     RATIO_MOST = 1 << 22,
+    SMALL = 16, /* codes of types that are mapped through a table */
     SUPER_CLASSES = 16,
     SUB_MAGNITUDES = 3
 };
@@ -60,6 +62,10 @@ bool mlr_scale_ratio(mlr_scale a, mlr_scale b, int32_t *out)
 {
     uint64_t over = magnitude(a.mantissa);
     uint64_t under = magnitude(b.mantissa);
+    if (over == 0 || (a.mantissa == b.mantissa && a.exponent == b.exponent)) {
+        *out = over == 0 ? 0 : ONE; /* what the division comes to */
+        return under != 0;
+    }
     if (under == 0) {
         return false;
     }
@@ -88,10 +94,7 @@ int32_t mlr_scale_size(mlr_scale a)
     if (m == 0) {
         return INT32_MIN;
     }
-    int32_t top = 0;
-    while (m >> top > 1) {
-        top++;
-    }
+    int32_t top = (int32_t)mlr_log2_u64(m);
     /* above the root of two: 181 / 128 */
     bool upper = (m << 7) >= (uint64_t)181 << top;
     return 2 * (a.exponent + top) + upper;
@@ -138,20 +141,56 @@ static inline void settle(int32_t x, const uint8_t *map, uint8_t *expected,
                          (flip ? MLR_QUANT_FLIP : 0));
 }
 
-void mlr_requant_run(const mlr_requant *r, const uint8_t *old, size_t n, uint8_t *expected,
-                     uint8_t *context)
+/* The largest value of a group is beside an end of the range whatever its scale. */
+static void keep_anchors(const mlr_requant *r, const uint8_t *old, size_t n,
+                         uint8_t *expected, uint8_t *context)
 {
-    int32_t start = r->shift - r->zero * r->ratio + r->zero * ONE;
-    int32_t top = r->top * ONE;
-    for (size_t i = 0; i < n; i++) {
-        settle(clamp(start + old[i] * r->ratio, 0, top), r->map, &expected[i], &context[i]);
+    if (r->anchor == MLR_ANCHOR_NONE) {
+        return;
     }
-    for (size_t i = 0; i < n && r->anchor != MLR_ANCHOR_NONE; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (old[i] == 1 || old[i] == r->top) {
             expected[i] = old[i];
             context[i] = r->map[MLR_QUANT_NEAR];
         }
     }
+}
+
+/* Few codes: each one's fate is worked out once. */
+static void run_by_code(const mlr_requant *r, int32_t start, const uint8_t *restrict old,
+                        size_t n, uint8_t *restrict expected, uint8_t *restrict context)
+{
+    uint8_t q[SMALL];
+    uint8_t ctx[SMALL];
+    int32_t top = r->top * ONE;
+    for (int32_t i = 0; i <= r->top; i++) {
+        settle(clamp(start + i * r->ratio, 0, top), r->map, &q[i], &ctx[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        expected[i] = q[old[i] & (SMALL - 1)];
+        context[i] = ctx[old[i] & (SMALL - 1)];
+    }
+}
+
+void mlr_requant_run(const mlr_requant *r, const uint8_t *restrict old, size_t n,
+                     uint8_t *restrict expected, uint8_t *restrict context)
+{
+    int32_t start = r->shift - r->zero * r->ratio + r->zero * ONE;
+    int32_t top = r->top * ONE;
+    if (r->ratio == ONE && r->shift == 0) { /* what the sums below come to */
+        memcpy(expected, old, n);
+        memset(context, r->map[0], n);
+        keep_anchors(r, old, n, expected, context);
+        return;
+    }
+    if (r->top < SMALL && n > r->top) {
+        run_by_code(r, start, old, n, expected, context);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        settle(clamp(start + old[i] * r->ratio, 0, top), r->map, &expected[i], &context[i]);
+    }
+    keep_anchors(r, old, n, expected, context);
 }
 
 /* Where a value stands among unevenly spaced ones, which the positions run through. */
@@ -241,12 +280,20 @@ static void predict_supers(const mlr_quant_chunk *c)
     }
 }
 
+static unsigned sub_class(unsigned which, int32_t off)
+{
+    int32_t size = off < 0 ? -off : off;
+    return which * SUB_MAGNITUDES + (size > 31 ? 2U : size > 7 ? 1U : 0U);
+}
+
 /* The scale or the min of all blocks' groups: requantised by the super-scales' ratio. */
 static void predict_subs(const mlr_quant_chunk *c, unsigned which)
 {
     const mlr_quant_shape *s = c->shape;
-    mlr_requant r = {.zero = which == 0 ? s->sub_zero : 0, .top = s->sub_top[which]};
+    int32_t zero = which == 0 ? s->sub_zero : 0;
+    int32_t top = s->sub_top[which];
     for (size_t b = 0; b < c->blocks; b++) {
+        mlr_requant r = {0};
         size_t super = 2 * (which * c->blocks + b);
         size_t at = (which * c->blocks + b) * s->groups;
         if (!mlr_scale_ratio(super_scale(s, c->old->super + super),
@@ -255,38 +302,50 @@ static void predict_subs(const mlr_quant_chunk *c, unsigned which)
         }
         tell_detail(c, at, s->groups, change_class(&r));
         for (size_t g = at; g < at + s->groups; g++) {
-            int32_t off = c->old->sub[g] - r.zero;
-            unsigned size = (unsigned)(off < 0 ? -off : off);
-            unsigned class = which * SUB_MAGNITUDES + (size > 31 ? 2U : size > 7 ? 1U : 0U);
-            r.map = c->map + class * MLR_QUANT_EDGES;
-            mlr_requant_run(&r, c->old->sub + g, 1, c->expected + g, c->context + g);
-            if (c->old->sub[g] == r.top) { /* the largest of a block is at the top */
-                c->expected[g] = r.top;
-                c->context[g] = r.map[MLR_QUANT_NEAR];
+            int32_t off = c->old->sub[g] - zero;
+            const uint8_t *map = c->map + sub_class(which, off) * MLR_QUANT_EDGES;
+            settle(clamp(zero * ONE + off * r.ratio, 0, top * ONE), map, &c->expected[g],
+                   &c->context[g]);
+            if (c->old->sub[g] == top) { /* the largest of a block is at the top */
+                c->expected[g] = (uint8_t)top;
+                c->context[g] = map[MLR_QUANT_NEAR];
             }
         }
     }
 }
 
-static mlr_scale group_scale(const mlr_quant_shape *s, const mlr_quant_parts *p, size_t b,
-                             size_t g)
+/* Scale and signed min of the groups of a block. */
+typedef struct block_scales {
+    mlr_scale scale, min;
+    const uint8_t *by, *min_by; /* of groups; NULL: the block's */
+} block_scales;
+
+static block_scales scales_of(const mlr_quant_chunk *c, const mlr_quant_parts *p, size_t b)
 {
-    mlr_scale scale = super_scale(s, p->super + 2 * b);
-    return s->subs == 0 ? scale : times(scale, p->sub[b * s->groups + g] - s->sub_zero);
+    const mlr_quant_shape *s = c->shape;
+    block_scales x = {.scale = super_scale(s, p->super + 2 * b)};
+    x.by = s->subs > 0 ? p->sub + b * s->groups : NULL;
+    if (s->min_sign != 0) {
+        x.min = times(super_scale(s, p->super + 2 * (c->blocks + b)), s->min_sign);
+        x.min_by = s->subs == 2 ? p->sub + (c->blocks + b) * s->groups : NULL;
+    }
+    return x;
+}
+
+static mlr_scale group_scale(const mlr_quant_shape *s, const block_scales *x, size_t g)
+{
+    return x->by == NULL ? x->scale : times(x->scale, x->by[g] - s->sub_zero);
+}
+
+static mlr_scale group_min(const block_scales *x, size_t g)
+{
+    return x->min_by == NULL ? x->min : times(x->min, x->min_by[g]);
 }
 
 int32_t mlr_quant_group_size(const mlr_quant_chunk *c, size_t block, size_t group)
 {
-    return mlr_scale_size(group_scale(c->shape, c->now, block, group));
-}
-
-static mlr_scale group_min(const mlr_quant_chunk *c, const mlr_quant_parts *p, size_t b,
-                           size_t g)
-{
-    const mlr_quant_shape *s = c->shape;
-    mlr_scale min = super_scale(s, p->super + 2 * (c->blocks + b));
-    int32_t by = s->subs == 2 ? p->sub[(c->blocks + b) * s->groups + g] : 1;
-    return times(min, s->min_sign * by);
+    block_scales x = scales_of(c, c->now, block);
+    return mlr_scale_size(group_scale(c->shape, &x, group));
 }
 
 static unsigned noise_class(int32_t top, mlr_scale now)
@@ -300,15 +359,16 @@ static unsigned noise_class(int32_t top, mlr_scale now)
                                        : (unsigned)class;
 }
 
-static void map_group(const mlr_quant_chunk *c, size_t b, size_t g, mlr_requant *r)
+static void map_group(const mlr_quant_chunk *c, const block_scales *old,
+                      const block_scales *fresh, size_t g, mlr_requant *r)
 {
-    mlr_scale was = group_scale(c->shape, c->old, b, g);
-    mlr_scale now = group_scale(c->shape, c->now, b, g);
+    mlr_scale was = group_scale(c->shape, old, g);
+    mlr_scale now = group_scale(c->shape, fresh, g);
     bool known = mlr_scale_ratio(was, now, &r->ratio);
     r->shift = 0;
     if (known && c->shape->min_sign != 0) {
-        mlr_scale gap = less(group_min(c, c->old, b, g), group_min(c, c->now, b, g));
-        known = mlr_scale_ratio(gap, now, &r->shift);
+        known =
+            mlr_scale_ratio(less(group_min(old, g), group_min(fresh, g)), now, &r->shift);
     }
     if (!known) {
         r->ratio = ONE;
@@ -330,7 +390,7 @@ static void predict_plain(const mlr_quant_chunk *c)
         size_t run = n - at < left ? n - at : (size_t)left;
         r.ratio = k->ratio[channel];
         tell_detail(c, at, run, (uint8_t)channel);
-        mlr_requant_run(&r, c->old->code + at, run, c->expected + at, c->context + at);
+        c->requant(&r, c->old->code + at, run, c->expected + at, c->context + at);
         at += run;
         channel = channel + 1 < k->count ? channel + 1 : 0;
         left = k->inner;
@@ -344,14 +404,15 @@ static void predict_codes(const mlr_quant_chunk *c)
     size_t n = (size_t)1 << s->group_log;
     size_t at = 0;
     for (size_t b = 0; b < c->blocks; b++) {
+        block_scales old = scales_of(c, c->old, b);
+        block_scales now = scales_of(c, c->now, b);
         for (size_t g = 0; g < s->groups; g++, at += n) {
-            map_group(c, b, g, &r);
+            map_group(c, &old, &now, g, &r);
             tell_detail(c, at, n, change_class(&r));
             if (s->value != NULL) {
                 uneven_run(s, &r, c->old->code + at, n, c->expected + at, c->context + at);
             } else {
-                mlr_requant_run(&r, c->old->code + at, n, c->expected + at,
-                                c->context + at);
+                c->requant(&r, c->old->code + at, n, c->expected + at, c->context + at);
             }
         }
     }

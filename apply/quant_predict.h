@@ -24,6 +24,20 @@ typedef enum mlr_quant_kind {
     MLR_QUANT_KINDS
 } mlr_quant_kind;
 
+/* Position of a code = shift + (code - zero) * ratio, for codes under one scale. */
+typedef struct mlr_requant {
+    int32_t ratio, shift; /* within +-2^22 */
+    uint8_t zero, top;
+    uint8_t anchor;
+    const uint8_t *map; /* MLR_QUANT_EDGES raw contexts to tables */
+} mlr_requant;
+
+void mlr_requant_run(const mlr_requant *r, const uint8_t *restrict old, size_t n,
+                     uint8_t *restrict expected, uint8_t *restrict context);
+
+typedef void (*mlr_requant_fn)(const mlr_requant *r, const uint8_t *restrict old, size_t n,
+                               uint8_t *restrict expected, uint8_t *restrict context);
+
 /* Scales of tensors whose data has none: element i is under scale i / inner % count. */
 typedef struct mlr_quant_channels {
     const int32_t *ratio; /* old scale / new scale, MLR_QUANT_POINT bits after the point */
@@ -44,6 +58,7 @@ typedef struct mlr_quant_chunk {
     uint8_t *detail;    /* out, or NULL: class of the change of scale, or the channel */
     const mlr_quant_channels *channels; /* of shapes without scales */
     uint64_t first; /* element of the record that the chunk begins with */
+    mlr_requant_fn requant;
 } mlr_quant_chunk;
 
 /* Numbers of a kind in so many blocks. */
@@ -72,16 +87,5 @@ bool mlr_scale_ratio(mlr_scale a, mlr_scale b, int32_t *out);
 
 /* Twice the binary logarithm of a scale's size, rounded down; INT32_MIN of none. */
 int32_t mlr_scale_size(mlr_scale a);
-
-/* Position of a code = shift + (code - zero) * ratio, for codes under one scale. */
-typedef struct mlr_requant {
-    int32_t ratio, shift; /* within +-2^22 */
-    uint8_t zero, top;
-    uint8_t anchor;
-    const uint8_t *map; /* MLR_QUANT_EDGES raw contexts to tables */
-} mlr_requant;
-
-void mlr_requant_run(const mlr_requant *r, const uint8_t *old, size_t n, uint8_t *expected,
-                     uint8_t *context);
 
 #endif

@@ -6,7 +6,7 @@
 #include "codec/rans_write.h"
 #include "codec/strategy.h"
 
-enum { TABLES_WIDE = 32, TABLES_NARROW = 6, QUICK_BYTES = 4 << 20 };
+enum { TABLES_WIDE = 32, TABLES_NARROW = 6, QUICK_BYTES = 1 << 20, COUNT_BYTES = 2 << 20 };
 enum { MAX_LEVEL = 20, MIX_BLOCKS = 1 << 17, MIX_PLAIN = 1 << 20 };
 
 static mlr_status no_memory(mlr_err *err)
@@ -16,8 +16,8 @@ static mlr_status no_memory(mlr_err *err)
 
 static bool suits(const mlr_record *r)
 {
-    return r->old_bytes > 0 && r->dtype == r->old_dtype && r->old_bytes >= r->new_bytes &&
-           mlr_quant_shape_of(r->dtype) != NULL;
+    return r->new_bytes > 0 && r->old_bytes > 0 && r->dtype == r->old_dtype &&
+           r->old_bytes >= r->new_bytes && mlr_quant_shape_of(r->dtype) != NULL;
 }
 
 /* --- study --------------------------------------------------------------------------- */
@@ -125,13 +125,13 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_quant
     if (status != MLR_OK || h.form == MLR_QUANT_MIXED) {
         return status;
     }
-    bool sample = e->quick && r->new_bytes > QUICK_BYTES;
-    unsigned stride = sample ? (unsigned)(r->new_bytes / (QUICK_BYTES / 2)) : 1;
+    uint64_t most = e->quick ? QUICK_BYTES : COUNT_BYTES;
+    unsigned stride = r->new_bytes / most > 1 ? (unsigned)(r->new_bytes / most) : 1;
     status = mlr_quant_count(e, v, &p->model, stride, s, err);
     if (status != MLR_OK) {
         return status;
     }
-    for (unsigned k = 0; k < MLR_QUANT_KINDS && sample; k++) {
+    for (unsigned k = 0; k < MLR_QUANT_KINDS && stride > 1; k++) {
         allow_all(&s->counts[k]);
     }
     return write_tables(e, h.shape, s, p, model, err);
@@ -206,6 +206,7 @@ static bool take_scratch(const mlr_encoding *e, const mlr_quant_model *q,
     }
     uint8_t *at = m->base + (64 - (uintptr_t)m->base % 64) % 64;
     m->tokens = (mlr_quant_tokens){.model = q,
+                                   .requant = mlr_quant_requant_of(e->kernels),
                                    .work = mlr_quant_work_begin(q->shape, q->form, at),
                                    .new_bytes = b->new_bytes,
                                    .old = b->old,

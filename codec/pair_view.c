@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "apply/base/cursor.h"
+#include "analysis/numeric.h"
 
 enum { MOST_SCALES = 1 << 20 };
 
@@ -83,42 +83,18 @@ static mlr_status read_pair(void *ctx, uint64_t first, size_t n, uint8_t *new_by
 
 /* --- scales --------------------------------------------------------------------------- */
 
-static float half_to_float(uint16_t h)
-{
-    int exponent = h >> 10 & 31;
-    float mantissa = (float)(h & 1023);
-    float value = exponent == 0 ? mantissa / 16777216.0f : 0;
-    if (exponent > 0) {
-        uint32_t bits = (uint32_t)(exponent + 112) << 23 | (uint32_t)(h & 1023) << 13;
-        memcpy(&value, &bits, sizeof value);
-    }
-    return (h & 0x8000) != 0 ? -value : value;
-}
-
-static float scale_at(const mlr_dtype *t, const uint8_t *p)
-{
-    if (t->id == MLR_DTYPE_F16) {
-        return half_to_float(mlr_load16(p));
-    }
-    uint32_t bits = t->id == MLR_DTYPE_BF16 ? (uint32_t)mlr_load16(p) << 16 : mlr_load32(p);
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static const float *load_scales(const mlr_model *m, const mlr_values *v, mlr_pool *pool,
                                 mlr_err *err)
 {
-    bool known = v->dtype != NULL &&
-                 (v->dtype->id == MLR_DTYPE_F32 || v->dtype->id == MLR_DTYPE_F16 ||
-                  v->dtype->id == MLR_DTYPE_BF16);
+    bool known = v->dtype != NULL && v->dtype->cls == MLR_CLASS_FLOAT;
     if (!known || v->count == 0 || v->count > MOST_SCALES ||
         v->bytes.len != v->count * v->dtype->block_bytes) {
         return NULL;
     }
     uint8_t *raw = mlr_pool_take(pool, (size_t)v->bytes.len);
+    double *value = mlr_pool_take(pool, (size_t)v->count * sizeof *value);
     float *scale = mlr_pool_take(pool, (size_t)v->count * sizeof *scale);
-    if (raw == NULL || scale == NULL) {
+    if (raw == NULL || value == NULL || scale == NULL) {
         mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "scales of a tensor");
         return NULL;
     }
@@ -126,8 +102,9 @@ static const float *load_scales(const mlr_model *m, const mlr_values *v, mlr_poo
     if (s->read_at(s->ctx, v->bytes.off, raw, (size_t)v->bytes.len, err) != MLR_OK) {
         return NULL;
     }
+    mlr_to_f64(v->dtype, raw, (size_t)v->count, value, false);
     for (uint64_t i = 0; i < v->count; i++) {
-        scale[i] = scale_at(v->dtype, raw + i * v->dtype->block_bytes);
+        scale[i] = (float)value[i];
     }
     return scale;
 }

@@ -7,15 +7,16 @@
 /* MB/s of one desktop thread. An id without a row costs as the slowest. */
 static const unsigned speed[] = {
     [MLR_STRATEGY_raw] = 4000,         [MLR_STRATEGY_copy] = 4000,
-    [MLR_STRATEGY_zstd] = 900,         [MLR_STRATEGY_zstd_ref] = 700,
-    [MLR_STRATEGY_xor] = 800,          [MLR_STRATEGY_xor_planes] = 600,
-    [MLR_STRATEGY_sub] = 800,          [MLR_STRATEGY_sub_planes] = 600,
-    [MLR_STRATEGY_exp_man] = 500,      [MLR_STRATEGY_sparse] = 1500,
-    [MLR_STRATEGY_block_fields] = 500, [MLR_STRATEGY_mix] = 2,
-    [MLR_STRATEGY_neural] = 150,       [MLR_STRATEGY_neural_max] = 10,
+    [MLR_STRATEGY_zstd] = 700,         [MLR_STRATEGY_zstd_ref] = 500,
+    [MLR_STRATEGY_xor] = 550,          [MLR_STRATEGY_xor_planes] = 650,
+    [MLR_STRATEGY_sub] = 550,          [MLR_STRATEGY_sub_planes] = 650,
+    [MLR_STRATEGY_exp_man] = 500,      [MLR_STRATEGY_sparse] = 230,
+    [MLR_STRATEGY_block_fields] = 500, [MLR_STRATEGY_mix] = 1,
+    [MLR_STRATEGY_neural] = 400,       [MLR_STRATEGY_neural_quant] = 250,
+    [MLR_STRATEGY_neural_max] = 130,
 };
 
-enum { SLOWEST = 2 };
+enum { SLOWEST = 1 };
 
 unsigned mlr_price_speed(unsigned strategy)
 {

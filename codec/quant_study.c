@@ -12,6 +12,42 @@ static mlr_status no_memory(mlr_err *err)
 /* --- tokens ----------------------------------------------------------------------------
  */
 
+/* Residuals of bytes as tokens, in groups that the compiler turns into vectors. */
+static void tokens_of_bytes(const mlr_tokens_job *j)
+{
+    enum { GROUP = 32 };
+    size_t at = 0;
+    for (; at + GROUP <= j->n; at += GROUP) {
+        const uint8_t *restrict expected = j->expected + at;
+        const uint8_t *restrict context = j->context + at;
+        const uint8_t *restrict now = j->new_bytes + at;
+        uint8_t *restrict token = j->token + at;
+        uint8_t high = 0;
+        for (size_t i = 0; i < GROUP; i++) {
+            uint8_t turn = (uint8_t)(0 - (context[i] >> 7));
+            uint8_t d = (uint8_t)(((uint8_t)(now[i] - expected[i]) ^ turn) - turn);
+            token[i] = (uint8_t)((d << 1) ^ (0 - (d >> 7)));
+            high |= token[i];
+        }
+        for (size_t i = 0; high >= MLR_TOKEN_DIRECT && i < GROUP; i++) {
+            unsigned z = token[i];
+            unsigned bits = 0;
+            token[i] = (uint8_t)mlr_token_of(z, mlr_token_fine(1));
+            bits = mlr_token_bits(token[i], mlr_token_fine(1));
+            if (bits > 0 && j->raw != NULL) {
+                mlr_rawbits_put(j->raw, z & ((1U << bits) - 1), bits);
+            }
+        }
+    }
+    mlr_tokens_job rest = *j;
+    rest.expected += at;
+    rest.context += at;
+    rest.new_bytes += at;
+    rest.token += at;
+    rest.n -= at;
+    mlr_tokens_of(&rest);
+}
+
 static void tokenise_kind(const mlr_quant_tokens *t, mlr_quant_chunk *c, unsigned kind,
                           size_t done)
 {
@@ -30,8 +66,17 @@ static void tokenise_kind(const mlr_quant_tokens *t, mlr_quant_chunk *c, unsigne
                                   n - at < MLR_TOKENS_AT_ONCE ? n - at : MLR_TOKENS_AT_ONCE,
                               .token = t->token[kind] + done + at,
                               .raw = t->raw};
-        mlr_tokens_of(&job);
+        if (wide == 1) {
+            tokens_of_bytes(&job);
+        } else {
+            mlr_tokens_of(&job);
+        }
     }
+}
+
+mlr_requant_fn mlr_quant_requant_of(const mlr_kernels *k)
+{
+    return k->neural != NULL ? k->neural->requant : mlr_requant_run;
 }
 
 void mlr_quant_tokenise(const mlr_quant_tokens *t)
@@ -44,6 +89,7 @@ void mlr_quant_tokenise(const mlr_quant_tokens *t)
         mlr_quant_unpack(s, t->old + at * wide, blocks, &t->work->old);
         mlr_quant_unpack(s, t->new_bytes + at * wide, blocks, &t->work->now);
         mlr_quant_chunk c = mlr_quant_chunk_of(t->model, t->work, t->first + at, blocks);
+        c.requant = t->requant;
         for (unsigned kind = 0; kind < MLR_QUANT_KINDS; kind++) {
             if (mlr_quant_numbers(s, kind, 1) > 0) {
                 tokenise_kind(t, &c, kind, mlr_quant_numbers(s, kind, at));
@@ -77,8 +123,9 @@ static bool take_slab(const mlr_encoding *e, const mlr_quant_model *q, slab *s)
         return false;
     }
     uint8_t *at = s->base + (64 - (uintptr_t)s->base % 64) % 64;
-    s->tokens =
-        (mlr_quant_tokens){.model = q, .work = mlr_quant_work_begin(q->shape, q->form, at)};
+    s->tokens = (mlr_quant_tokens){.model = q,
+                                   .requant = mlr_quant_requant_of(e->kernels),
+                                   .work = mlr_quant_work_begin(q->shape, q->form, at)};
     at += work;
     s->tokens.new_bytes = s->now = at;
     s->tokens.old = s->old = at + s->most * s->wide;

@@ -32,8 +32,10 @@ typedef struct mlr_quant_tokens {
     size_t blocks;
     uint8_t *context[MLR_QUANT_KINDS], *token[MLR_QUANT_KINDS];
     mlr_rawbits_out *raw; /* or NULL */
+    mlr_requant_fn requant;
 } mlr_quant_tokens;
 
+mlr_requant_fn mlr_quant_requant_of(const mlr_kernels *k);
 void mlr_quant_tokenise(const mlr_quant_tokens *t);
 
 /* Sets the scale of the first noise class from a sample of the record. */

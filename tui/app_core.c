@@ -97,12 +97,22 @@ static void drop_opening(mlr_app *app)
     }
 }
 
+static void halt_screens(mlr_app *app)
+{
+    for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+        if (app->state[i] != NULL && screens[i]->halt != NULL) {
+            screens[i]->halt(app, app->state[i]);
+        }
+    }
+}
+
 void mlr_app_release(mlr_app *app)
 {
     mlr_job_cancel(&app->job);
     (void)mlr_job_join(&app->job);
     mlr_job_drop_notes(&app->job);
     drop_opening(app);
+    halt_screens(app);
     mlr_desk_clear(&app->desk);
     mlr_exporter_release(&app->exporter);
     mlr_survey_release(app->survey);
@@ -194,7 +204,7 @@ static void collect_notes(mlr_app *app)
         } else {
             mlr_survey_apply(app->survey, &app->session.rows, n);
             if (app->survey->matched) {
-                mlr_desk_matched(app);
+                mlr_desk_matched(app, &app->survey->diff.matching);
             }
         }
         n = next;
@@ -208,6 +218,7 @@ void mlr_app_analyse(mlr_app *app)
     if (s->new_model == NULL || mlr_job_state_of(&app->job) != MLR_JOB_IDLE) {
         return;
     }
+    halt_screens(app);
     mlr_desk_forget(app); /* forecasts rest on the survey's matching */
     mlr_survey_release(app->survey);
     app->survey = mlr_survey_make(s->old_model, s->new_model, app->alloc);
@@ -268,6 +279,7 @@ static void finish_opening(mlr_app *app, const mlr_err *err)
             (void)mlr_app_show(app, MLR_SCREEN_OPEN);
         }
     } else {
+        halt_screens(app);
         mlr_desk_clear(&app->desk);
         mlr_survey_release(app->survey); /* it reads the models that close now */
         app->survey = NULL;
@@ -293,11 +305,22 @@ static void finish_analysis(mlr_app *app, const mlr_err *err)
     }
 }
 
+static bool poll_screens(mlr_app *app)
+{
+    bool busy = false;
+    for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+        if (app->state[i] != NULL && screens[i]->poll != NULL) {
+            busy = screens[i]->poll(app, app->state[i]) || busy;
+        }
+    }
+    return busy;
+}
+
 bool mlr_app_busy(mlr_app *app)
 {
     return mlr_job_state_of(&app->job) != MLR_JOB_IDLE ||
            mlr_job_state_of(&app->desk.job) != MLR_JOB_IDLE ||
-           mlr_job_state_of(&app->exporter.job) != MLR_JOB_IDLE;
+           mlr_job_state_of(&app->exporter.job) != MLR_JOB_IDLE || poll_screens(app);
 }
 
 static bool poll_job(mlr_app *app)
@@ -341,7 +364,8 @@ bool mlr_app_poll(mlr_app *app)
     bool job = poll_job(app);
     bool desk = mlr_desk_poll(app);
     bool export = poll_export(app);
-    return job || desk || export;
+    bool screens_busy = poll_screens(app);
+    return job || desk || export || screens_busy;
 }
 
 /* --- actions ----------------------------------------------------------------------------
@@ -445,8 +469,20 @@ static void act_everywhere(mlr_app *app, mlr_action action)
     case MLR_DO_TAB_1:
         show_pair_screen(app, MLR_SCREEN_TENSORS);
         break;
+    case MLR_DO_TAB_4:
+        show_pair_screen(app, MLR_SCREEN_TUNE);
+        break;
     case MLR_DO_TAB_6:
         show_pair_screen(app, MLR_SCREEN_EXPORT);
+        break;
+    case MLR_DO_TAB_2:
+        show_pair_screen(app, MLR_SCREEN_TREE);
+        break;
+    case MLR_DO_TAB_3:
+        show_pair_screen(app, MLR_SCREEN_DETAIL);
+        break;
+    case MLR_DO_TAB_7:
+        (void)mlr_app_show(app, MLR_SCREEN_APPLY);
         break;
     case MLR_DO_CANCEL:
         cancel_job(app);

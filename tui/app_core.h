@@ -47,6 +47,8 @@ typedef struct mlr_wishes {
 struct mlr_app {
     const mlr_allocator *alloc;
     const char *config_dir, *state_dir; /* borrowed; NULL: none */
+    const char *patch_path;             /* borrowed: the patch to apply; NULL: none */
+    const char *program; /* borrowed: what applies patches; NULL: this program */
     mlr_theme theme;
     mlr_color_depth depth;
     mlr_glyph_level level;
@@ -82,7 +84,7 @@ void mlr_app_key(mlr_app *app, mlr_key key);
 void mlr_app_mouse(mlr_app *app, int row, int col, int button);
 void mlr_app_act(mlr_app *app, mlr_action action);
 
-/* Takes what the job brought. Whether something on the screen may have changed. */
+/* Takes what jobs brought. Whether something on the screen may have changed. */
 bool mlr_app_poll(mlr_app *app);
 
 /* Whether any job runs or has news. */

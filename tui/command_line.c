@@ -84,6 +84,7 @@ void mlr_command_line(const mlr_app *app, char *to, size_t room)
     words w = {to, 0, room};
     mlr_pick pick;
     char name[300];
+    char profile[312];
     to[0] = '\0';
     mlr_patch_name(app, name, sizeof name);
     bool one = uniform(app, &pick);
@@ -108,11 +109,10 @@ void mlr_command_line(const mlr_app *app, char *to, size_t room)
         add_number(&w, "--max-memory", app->desk.budgets.memory);
     }
     if (!one) {
-        char note[96];
-        snprintf(note, sizeof note,
-                 "\n# without your choices for %zu tensors: only 6 Export has them",
-                 app->desk.choices.picked);
-        add(&w, note);
+        add(&w, " \\\n    --profile ");
+        snprintf(profile, sizeof profile, "%s.yaml", name);
+        add_quoted(&w, profile);
+        add(&w, "\n# 6 Export writes the profile with your choices");
     }
 }
 

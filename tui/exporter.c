@@ -31,6 +31,13 @@ void mlr_exporter_init(mlr_exporter *e, const mlr_allocator *alloc, int wake_fd)
     mlr_pool_init(&e->pool, alloc);
 }
 
+static void drop_profile(mlr_exporter *e)
+{
+    mlr_give(e->alloc, e->profile_text, e->profile_taken);
+    e->profile_text = NULL;
+    e->profile_taken = 0;
+}
+
 void mlr_exporter_release(mlr_exporter *e)
 {
     mlr_job_cancel(&e->job);
@@ -38,6 +45,7 @@ void mlr_exporter_release(mlr_exporter *e)
     mlr_job_drop_notes(&e->job);
     mlr_threads_stop(e->threads);
     e->threads = NULL;
+    drop_profile(e);
     mlr_pool_release(&e->pool);
 }
 
@@ -46,6 +54,7 @@ mlr_status mlr_exporter_prepare(mlr_exporter *e, size_t count, mlr_err *err)
     if (mlr_job_state_of(&e->job) != MLR_JOB_IDLE) {
         return mlr_fail(err, MLR_E_BUSY, MLR_NO_OFFSET, "one export at a time");
     }
+    drop_profile(e);
     mlr_pool_release(&e->pool);
     mlr_pool_init(&e->pool, e->alloc);
     e->count = 0;
@@ -112,6 +121,18 @@ static bool keep_going(void *ctx, uint64_t done, uint64_t total)
     return !atomic_load_explicit(&e->job.cancel, memory_order_relaxed);
 }
 
+static mlr_status write_profile(const mlr_exporter *e, mlr_err *err)
+{
+    mlr_out_file f = {0};
+    size_t n = e->profile_taken - 1;
+    mlr_overwrite how = e->wish.replace ? MLR_REPLACE_EXISTING : MLR_KEEP_EXISTING;
+    mlr_status s = mlr_out_open(&f, e->wish.profile, n, how, NULL, err);
+    s = s == MLR_OK ? f.sink.write(f.sink.ctx, e->profile_text, n, err) : s;
+    s = s == MLR_OK ? mlr_out_publish(&f, err) : s;
+    mlr_out_discard(&f);
+    return s;
+}
+
 static mlr_status work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_err *err)
 {
     mlr_exporter *e = arg;
@@ -141,6 +162,9 @@ static mlr_status work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_err *e
     mlr_diff_write(&e->cli, &wish, &e->result, err);
     mlr_threads_stop(e->threads);
     e->threads = NULL;
+    if (err->status == MLR_OK && e->profile_text != NULL && !e->wish.dry_run) {
+        (void)write_profile(e, err);
+    }
     if (err->status == MLR_OK && e->wish.report[0] != '\0' && !e->wish.dry_run) {
         (void)mlr_export_report_write(e, err);
     }

@@ -18,11 +18,12 @@ enum { MLR_EXPORT_PATH = 1024 };
 
 typedef struct mlr_export_wish {
     char patch[MLR_EXPORT_PATH];
-    char report[MLR_EXPORT_PATH]; /* ".md": Markdown, else JSON; "": none */
-    bool replace;                 /* files that exist */
-    bool dry_run;                 /* encode and prove, write nothing */
-    uint64_t max_memory;          /* of the applier; 0: no limit */
-    unsigned threads;             /* 0: one per processor */
+    char profile[MLR_EXPORT_PATH]; /* the choices as rules; "": none */
+    char report[MLR_EXPORT_PATH];  /* ".md": Markdown, else JSON; "": none */
+    bool replace;                  /* files that exist */
+    bool dry_run;                  /* encode and prove, write nothing */
+    uint64_t max_memory;           /* of the applier; 0: no limit */
+    unsigned threads;              /* 0: one per processor */
 } mlr_export_wish;
 
 /* One tensor: what was promised and what it took. */
@@ -53,6 +54,8 @@ typedef struct mlr_exporter {
     mlr_exported *item; /* by row; `made` fields are the UI thread's */
     mlr_exported *own;  /* the job's copy, for the report */
     size_t count, made, to_make;
+    char *profile_text; /* taken from `alloc` */
+    size_t profile_taken;
     double predicted, predicted_error; /* bytes of the whole patch */
     uint64_t actual;                   /* of the records made so far */
     double predicted_made;             /* of the same records */
@@ -74,7 +77,7 @@ void mlr_exporter_init(mlr_exporter *e, const mlr_allocator *alloc, int wake_fd)
 /* Cancels, joins, releases. */
 void mlr_exporter_release(mlr_exporter *e);
 
-/* What will be exported: call before start, then set items and wish. */
+/* What will be exported: call before start, then set items, wish and profile_text. */
 mlr_status mlr_exporter_prepare(mlr_exporter *e, size_t count, mlr_err *err);
 mlr_status mlr_exporter_start(mlr_exporter *e, uint64_t now_ms, mlr_err *err);
 

@@ -47,7 +47,10 @@ enum {
     MLR_IN_THEMES = 16,
     MLR_IN_PAIR = 32, /* wherever a tensor of the open pair has the focus */
     MLR_IN_TUNE = 64,
-    MLR_IN_EXPORT = 128
+    MLR_IN_EXPORT = 128,
+    MLR_IN_DETAIL = 256,
+    MLR_IN_TREE = 512,
+    MLR_IN_APPLY = 1024
 };
 
 typedef enum mlr_action {

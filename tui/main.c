@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "apply/host/heap.h"
+#include "apply/patch_format.h"
 #include "tui/cli/cmd.h"
 #if MLR_TUI
 #include "tui/app.h"
@@ -106,11 +108,27 @@ static int end_by_signal(int number)
 }
 
 #if MLR_TUI
+/* Whether a path is a patch, by its first bytes; pipes are left alone. */
+static bool is_patch(const char *path)
+{
+    struct stat st;
+    char magic[sizeof MLR_PATCH_MAGIC - 1] = {0};
+    FILE *f = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
+    bool yes = f != NULL && fread(magic, 1, sizeof magic, f) == sizeof magic &&
+               memcmp(magic, MLR_PATCH_MAGIC, sizeof magic) == 0;
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    return yes;
+}
+
 static mlr_status open_ui(mlr_cli *cli, const char *const *paths, size_t count,
                           mlr_err *err)
 {
+    bool patch = count == 1 && is_patch(paths[0]);
     mlr_tui_options o = {.alloc = cli->alloc,
-                         .old_path = count > 0 ? paths[0] : NULL,
+                         .patch_path = patch ? paths[0] : NULL,
+                         .old_path = count > 0 && !patch ? paths[0] : NULL,
                          .new_path = count > 1 ? paths[1] : NULL,
                          .script = getenv("MALLORN_SCRIPT")};
     return mlr_tui_run(&o, err);

@@ -47,6 +47,10 @@ typedef struct mlr_screen {
     void (*status)(const mlr_app *app, const void *state, char *to, size_t room);
     /* Drops its own record of what is open, where that changed. NULL: it keeps none. */
     void (*renew)(mlr_app *app, void *state);
+    /* NULL, or looks after work of its own, shown or not; whether some is running. */
+    bool (*poll)(mlr_app *app, void *state);
+    /* NULL, or ends its work on the open pair, whose models close now. */
+    void (*halt)(mlr_app *app, void *state);
     void (*close)(mlr_app *app, void *state);
 } mlr_screen;
 

@@ -6,11 +6,22 @@
 #include "tui/app_core.h"
 #include "tui/cell_text.h"
 #include "tui/command_line.h"
+#include "tui/pick_profile.h"
 #include "tui/widget_table.h"
 
-enum field { F_PATCH, F_REPORT, F_REPLACE, F_MEMORY, F_THREADS, F_START, F_DRY, F_COUNT };
+enum field {
+    F_PATCH,
+    F_PROFILE,
+    F_REPORT,
+    F_REPLACE,
+    F_MEMORY,
+    F_THREADS,
+    F_START,
+    F_DRY,
+    F_COUNT
+};
 
-enum { MISSES = 64, FORM_ROWS = 9, ROOMY_ROWS = 16 };
+enum { MISSES = 64, FORM_ROWS = 10, ROOMY_ROWS = 16 };
 
 typedef struct export_screen {
     mlr_export_wish wish;
@@ -23,6 +34,7 @@ static void name_files(mlr_app *app, export_screen *x)
 {
     mlr_patch_name(app, x->wish.patch, sizeof x->wish.patch - 16);
     snprintf(x->wish.report, sizeof x->wish.report, "%.1000s.json", x->wish.patch);
+    snprintf(x->wish.profile, sizeof x->wish.profile, "%.1000s.yaml", x->wish.patch);
 }
 
 static mlr_status open_export(mlr_app *app, void **state, mlr_err *err)
@@ -94,6 +106,9 @@ static void start(mlr_app *app, export_screen *x, bool dry_run)
     e->wish = x->wish;
     e->wish.dry_run = dry_run;
     e->wish.max_memory = app->desk.budgets.memory;
+    if (x->wish.profile[0] != '\0') {
+        e->profile_text = mlr_pick_profile(app, &e->profile_taken);
+    }
     e->predicted = 0;
     e->predicted_error = 0;
     memcpy(e->old_path, s->old_path, sizeof e->old_path);
@@ -109,7 +124,7 @@ static void start(mlr_app *app, export_screen *x, bool dry_run)
 /* --- the form ---------------------------------------------------------------------------
  */
 
-enum { ASK_PATCH, ASK_REPORT, ASK_THREADS };
+enum { ASK_PATCH, ASK_PROFILE, ASK_REPORT, ASK_THREADS };
 
 static void press(mlr_app *app, export_screen *x, enum field f)
 {
@@ -117,6 +132,10 @@ static void press(mlr_app *app, export_screen *x, enum field f)
     switch (f) {
     case F_PATCH:
         mlr_app_ask(app, ASK_PATCH, "write the patch to: ", x->wish.patch, NULL);
+        break;
+    case F_PROFILE:
+        mlr_app_ask(app, ASK_PROFILE,
+                    "choices as a profile (empty: none): ", x->wish.profile, NULL);
         break;
     case F_REPORT:
         mlr_app_ask(app, ASK_REPORT, "report (.json, .md; empty: none): ", x->wish.report,
@@ -150,6 +169,8 @@ static void answer(mlr_app *app, void *state, const mlr_answer *a)
     }
     if (a->question == ASK_PATCH && a->text[0] != '\0') {
         snprintf(x->wish.patch, sizeof x->wish.patch, "%s", a->text);
+    } else if (a->question == ASK_PROFILE) {
+        snprintf(x->wish.profile, sizeof x->wish.profile, "%s", a->text);
     } else if (a->question == ASK_REPORT) {
         snprintf(x->wish.report, sizeof x->wish.report, "%s", a->text);
     } else if (a->question == ASK_THREADS) {
@@ -201,6 +222,8 @@ static const char *value_of(const mlr_app *app, const export_screen *x, enum fie
     switch (f) {
     case F_PATCH:
         return x->wish.patch;
+    case F_PROFILE:
+        return x->wish.profile[0] == '\0' ? "none" : x->wish.profile;
     case F_REPORT:
         return x->wish.report[0] == '\0' ? "none" : x->wish.report;
     case F_REPLACE:
@@ -226,8 +249,8 @@ static const char *value_of(const mlr_app *app, const export_screen *x, enum fie
 
 static void draw_form(const mlr_app *app, const export_screen *x, mlr_pane v)
 {
-    static const char *const labels[] = {"Patch",   "Report",    "Replace",    "Memory",
-                                         "Threads", "[ Start ]", "[ Dry run ]"};
+    static const char *const labels[] = {"Patch",  "Profile", "Report",    "Replace",
+                                         "Memory", "Threads", "[ Start ]", "[ Dry run ]"};
     int room = v.rows < F_COUNT ? v.rows : F_COUNT;
     int top = (int)x->cursor >= room ? (int)x->cursor - room + 1 : 0;
     for (int i = top; i < F_COUNT && i - top < v.rows; i++) {

@@ -6,6 +6,7 @@
 
 #include "tui/app_core.h"
 #include "tui/cell_text.h"
+#include "tui/totals_block.h"
 
 enum { ASK_SEARCH, ASK_FILTER, ASK_SORT, ASK_GROUP };
 
@@ -67,8 +68,7 @@ static mlr_ui_row *row_at(mlr_app *app, const tensors *t)
 static bool waits(mlr_app *app, const tensors *t)
 {
     enum { STEADY_MS = 250 };
-    return mlr_app_busy(app) &&
-           app->now_ms - t->made_ms < STEADY_MS;
+    return mlr_app_busy(app) && app->now_ms - t->made_ms < STEADY_MS;
 }
 
 /* Remakes the view and keeps the cursor on its row, wherever that goes. */
@@ -103,7 +103,7 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
     (void)cols;
     tensors *t = state;
     refresh(app, t);
-    mlr_table_arrange(&t->table, t->view.count, rows - 1 - mlr_tensor_totals_lines(rows));
+    mlr_table_arrange(&t->table, t->view.count, rows - 1 - mlr_totals_lines(rows));
     const mlr_ui_row *r = row_at(app, t);
     app->focus = r == NULL ? MLR_NO_ROW : (size_t)(r - app->session.rows.row);
     (void)mlr_desk_total(app); /* drawing must not change anything */
@@ -112,11 +112,11 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
 static void draw(const mlr_app *app, const void *state, mlr_pane body)
 {
     const tensors *t = state;
-    int totals = mlr_tensor_totals_lines(body.rows);
+    int totals = mlr_totals_lines(body.rows);
     mlr_tensor_table table = {&app->session.rows, &t->view, &t->table, t->search};
     mlr_tensor_table_draw(&table, mlr_pane_part(body, 0, 0, body.rows - totals, body.cols));
-    mlr_tensor_totals_block(&t->view,
-                            mlr_pane_part(body, body.rows - totals, 0, totals, body.cols));
+    mlr_totals_look look = {&t->view, &app->desk.sums, &app->desk.budgets};
+    mlr_totals_draw(&look, mlr_pane_part(body, body.rows - totals, 0, totals, body.cols));
 }
 
 /* --- finding ----------------------------------------------------------------------------
@@ -375,6 +375,47 @@ static void unmark(mlr_app *app)
     }
 }
 
+static void enter(mlr_app *app, tensors *t)
+{
+    const mlr_ui_row *r = row_at(app, t);
+    if (r != NULL) {
+        app->focus = (size_t)(r - app->session.rows.row);
+        (void)mlr_app_show(app, MLR_SCREEN_DETAIL);
+    }
+}
+
+bool mlr_tensors_step(mlr_app *app, int step)
+{
+    tensors *t = app->state[MLR_SCREEN_TENSORS];
+    if (t == NULL) {
+        return false;
+    }
+    refresh(app, t);
+    size_t at = 0;
+    while (at < t->view.count && t->view.entry[at] != app->focus) {
+        at++;
+    }
+    at = at == t->view.count && step > 0 ? SIZE_MAX : at; /* not shown: from the start */
+    do {
+        at += step > 0 ? 1 : SIZE_MAX;
+    } while (at < t->view.count && mlr_entry_is_group(t->view.entry[at]));
+    if (at >= t->view.count) {
+        return false;
+    }
+    app->focus = t->view.entry[at];
+    mlr_table_go(&t->table, at);
+    return true;
+}
+
+void mlr_tensors_narrow(mlr_app *app, const char *filter)
+{
+    if (mlr_app_show(app, MLR_SCREEN_TENSORS) == MLR_OK) {
+        tensors *t = app->state[MLR_SCREEN_TENSORS];
+        snprintf(t->filter, sizeof t->filter, "%s", filter);
+        set_filter(app, t, filter, false);
+    }
+}
+
 static bool act(mlr_app *app, void *state, mlr_action action)
 {
     tensors *t = state;
@@ -382,6 +423,9 @@ static bool act(mlr_app *app, void *state, mlr_action action)
         return true;
     }
     switch (action) {
+    case MLR_DO_ENTER:
+        enter(app, t);
+        return true;
     case MLR_DO_SEARCH:
         t->search_from = t->table.cursor;
         mlr_app_ask(app, ASK_SEARCH, "/", "", &app->search_history);

@@ -6,6 +6,8 @@
 #include "tui/rows_view.h"
 #include "tui/widget_table.h"
 
+struct mlr_app;
+
 /* What a table drawing needs; pointers are borrowed. */
 typedef struct mlr_tensor_table {
     const mlr_ui_rows *rows;
@@ -13,6 +15,13 @@ typedef struct mlr_tensor_table {
     const mlr_ui_table *table;
     const char *search; /* marked where it occurs in names; "": none */
 } mlr_tensor_table;
+
+/* The row that is `step` rows further in the table's order becomes the app's focus and the
+   table's cursor goes there; false at either end. */
+bool mlr_tensors_step(struct mlr_app *app, int step);
+
+/* Narrows the table and shows it. */
+void mlr_tensors_narrow(struct mlr_app *app, const char *filter);
 
 /* Header line and rows; the view's height is the table's page plus one. */
 void mlr_tensor_table_draw(const mlr_tensor_table *t, mlr_pane v);

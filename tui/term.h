@@ -57,7 +57,8 @@ void mlr_term_paint(mlr_term *t, const mlr_grid *g, const mlr_theme *theme);
 /* The next paint sends everything. */
 void mlr_term_forget(mlr_term *t);
 
-/* Offers text to the terminal's clipboard (OSC 52); terminals that do not know it drop it. */
+/* Offers text to the terminal's clipboard (OSC 52); terminals that do not know it drop it.
+ */
 void mlr_term_copy(mlr_term *t, const char *text);
 
 /* Stops the process as ^Z does and returns when it continues. */

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include "apply/host/quant_avx2.h"
 #include "apply/host/rans_avx2.h"
 #include "apply/host/rans_encode_avx2.h"
 #include "apply/token.h"
@@ -302,6 +303,7 @@ const mlr_neural_kernels mlr_neural_avx2 = {.rans = mlr_rans_decode_avx2,
                                             .dot = dot,
                                             .predict = predict,
                                             .add = add,
-                                            .rans_encode = mlr_rans_encode_avx2};
+                                            .rans_encode = mlr_rans_encode_avx2,
+                                            .requant = mlr_requant_run_avx2};
 
 #endif

@@ -452,7 +452,10 @@ static void rans_lanes_agree_on_random_tokens(void **state)
                 left -= freq[t][k];
             }
             freq[t][TOKENS - 1] = (uint16_t)left;
-            mlr_rans_widen(wide + t * MLR_RANS_SCALE, freq[t], TOKENS);
+            uint32_t slot = t * MLR_RANS_SCALE;
+            for (uint32_t k = 0; k < TOKENS; k++) {
+                slot += mlr_rans_widen(wide + slot, k, freq[t][k]);
+            }
             mlr_rans_symbols(symbols + t * TOKENS, freq[t], TOKENS);
         }
         for (size_t i = 0; i < N; i++) {
@@ -487,6 +490,35 @@ static void rans_lanes_agree_on_random_tokens(void **state)
             assert_memory_equal(out[0], token, N);
         }
     }
+}
+
+/* A model of 3 classes without tables or factors. */
+static mlr_status head_of(uint8_t form, uint8_t edges, uint8_t lag_low, uint8_t lag_high)
+{
+    const uint8_t table_free = (form & MLR_NEURAL_SPARSE) != 0 ? 0 : 1;
+    uint8_t model[] = {form, 3, edges, table_free, table_free, 127, lag_low, lag_high};
+    mlr_record r = {.dtype = type("bf16"),
+                    .old_dtype = type("bf16"),
+                    .new_bytes = 4096,
+                    .old_bytes = 4096,
+                    .model = model,
+                    .model_bytes = sizeof model};
+    mlr_neural_head h;
+    mlr_err err = {0};
+    return mlr_neural_head_read(&r, &h, &err);
+}
+
+/* Lists have a gap for each class, mixing a context for each class and edge: no more. */
+static void refuses_contexts_without_room(void **state)
+{
+    (void)state;
+    enum { LOW = 0x80, HIGH = 4, ZERO = 0x80 }; /* varints: 512, and 0 in two bytes */
+    assert_int_equal(head_of(MLR_NEURAL_SPARSE, 1, ZERO, 0), MLR_OK);
+    assert_int_equal(head_of(MLR_NEURAL_SPARSE, 8, ZERO, 0), MLR_E_FORMAT);
+    assert_int_equal(head_of(MLR_NEURAL_SPARSE, 1, LOW, HIGH), MLR_E_FORMAT);
+    assert_int_equal(head_of(MLR_NEURAL_MIX, 8, ZERO, 0), MLR_OK);
+    assert_int_equal(head_of(MLR_NEURAL_MIX, 1, LOW, HIGH), MLR_E_FORMAT);
+    assert_int_equal(head_of(0, 1, LOW, HIGH), MLR_OK);
 }
 
 static void refuses_a_token_the_table_lacks(void **state)
@@ -588,7 +620,7 @@ static void frequencies_always_sum_to_the_scale(void **state)
     rng r = rng_new(14);
     for (unsigned i = 0; i < 2000; i++) {
         uint8_t q[MLR_TOKEN_LIMIT];
-        uint16_t freq[MLR_TOKEN_LIMIT];
+        mlr_table_norm norm;
         unsigned fine = 1 + i % 4;
         unsigned tokens = 1 + (unsigned)rng_below(&r, MLR_TOKEN_LIMIT);
         uint32_t present = 0;
@@ -596,12 +628,13 @@ static void frequencies_always_sum_to_the_scale(void **state)
             q[t] = (uint8_t)(rng_below(&r, 3) == 0 ? 0 : rng_below(&r, 3 + (14U << fine)));
             present += q[t] != 0;
         }
-        bool ok = mlr_table_frequencies(q, tokens, fine, freq);
+        bool ok = mlr_table_norm_of(&norm, q, tokens, fine);
         assert_int_equal(ok, present > 0);
         uint32_t sum = 0;
         for (unsigned t = 0; t < tokens && ok; t++) {
-            assert_int_equal(freq[t] != 0, q[t] != 0);
-            sum += freq[t];
+            uint32_t freq = mlr_table_frequency(&norm, t);
+            assert_int_equal(freq != 0, q[t] != 0);
+            sum += freq;
         }
         assert_int_equal(sum, ok ? MLR_RANS_SCALE : 0);
     }
@@ -636,6 +669,7 @@ int main(void)
         cmocka_unit_test(fits_a_small_device),
         cmocka_unit_test(rans_lanes_agree_on_random_tokens),
         cmocka_unit_test(refuses_a_token_the_table_lacks),
+        cmocka_unit_test(refuses_contexts_without_room),
         cmocka_unit_test(survives_damage_alike),
         cmocka_unit_test(refuses_every_cut_payload),
         cmocka_unit_test(tokens_cover_every_value_once),

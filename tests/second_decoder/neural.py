@@ -113,7 +113,7 @@ class Model:
             for column, n in ((self.v, self.row), (self.u, self.rows)):
                 model, values = {}, []
                 for _ in range(n):
-                    size = d.number(model, 2)
+                    size = d.number(model, 2, 15)
                     need(size <= 32767, "size of a factor")
                     values.append(-size if size and d.even(1) else size)
                 column.append(values)
@@ -224,12 +224,12 @@ class Map:
 
     def __init__(self, data):
         self.bits, self.models, self.flag = Bits(data), ({}, {}), 1
-        self.left = self.bits.number(self.models[1], 2)
+        self.left = self.bits.number(self.models[1], 2, 28)
 
     def next(self):
         while self.left == 0:
             self.flag ^= 1
-            self.left = self.bits.number(self.models[self.flag], 2) + 1
+            self.left = self.bits.number(self.models[self.flag], 2, 28) + 1
         self.left -= 1
         return self.flag
 

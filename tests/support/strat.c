@@ -131,7 +131,7 @@ mlr_status strat_encode(const strat_case *c, strat_coded *out, mlr_err *err)
     out->blocks = out->blocks == 0 ? 1 : out->blocks;
     out->size = calloc(out->blocks, sizeof *out->size);
     side s = {.c = c, .r = &out->record};
-    mlr_view v = {.record = &out->record, .ctx = &s, .read = view_read};
+    mlr_view v = {.record = &out->record, .quant = c->quant, .ctx = &s, .read = view_read};
     void *state = NULL;
     mlr_status st = MLR_OK;
     if (enc->study != NULL) {

@@ -12,8 +12,9 @@ typedef struct strat_case {
     size_t n, old_n;
     uint32_t block; /* new bytes of a block; 0: one block */
     uint64_t row;
-    mlr_encoding e;  /* level, dictionary, limits; the rest is filled in */
-    size_t cut_work; /* bytes of work to withhold from the decoder */
+    mlr_encoding e;              /* level, dictionary, limits; the rest is filled in */
+    const mlr_quant_view *quant; /* NULL: unknown */
+    size_t cut_work;             /* bytes of work to withhold from the decoder */
 } strat_case;
 
 typedef struct strat_coded {

@@ -10,6 +10,7 @@
 #include "apply/host/printable.h"
 #include "apply/version.h"
 #include "tui/cli/cmd_doc.h"
+#include "tui/cli/config.h"
 
 #define MLR_COMMAND(name) extern const mlr_cmd mlr_cmd_##name;
 #include "tui/cli/commands.def"
@@ -149,6 +150,10 @@ static void end_json(run *r, const char *text)
     if (r->err.offset != MLR_NO_OFFSET) {
         mlr_json_u64(j, "offset", r->err.offset);
     }
+    if (r->err.limit != 0) {
+        mlr_json_u64(j, "found", r->err.found);
+        mlr_json_u64(j, "limit", r->err.limit);
+    }
     mlr_json_end(j);
     mlr_json_end(j);
 }
@@ -259,10 +264,12 @@ static mlr_status run_command(run *r, int argc, const char *const *argv)
         {r->cmd->opt, r->cmd->opts, values},
         {mlr_common_opts, MLR_CMD_COMMON_OPTS, &common},
     };
-    const mlr_opt_parser parser = {sets, 2, &r->pool, r->cli};
+    mlr_config config;
+    const mlr_opt_parser parser = {sets, 2, &r->pool, r->cli, mlr_config_value, &config};
     mlr_args args = {.values = values};
     r->json = asks_for_json(r->cmd, argc, argv);
-    if (mlr_opt_parse(&parser, argc, argv, &args, &r->err) != MLR_OK) {
+    if (mlr_config_load(&config, r->cmd, r->cli, &r->pool, &r->err) != MLR_OK ||
+        mlr_opt_parse(&parser, argc, argv, &args, &r->err) != MLR_OK) {
         return r->err.status;
     }
     mlr_cli_choose_colour(r->cli, (mlr_colour_when)common.color);
@@ -312,6 +319,9 @@ static mlr_status run_words(run *r, int argc, const char *const *argv)
         char text[80];
         (void)mlr_printable(text, sizeof text, word, strlen(word));
         return mlr_cli_fail(r->cli, &r->err, MLR_E_USAGE, "unknown option '%s'", text);
+    }
+    if (strcmp(word, "tui") == 0) {
+        return run_ui(r, argc - 2, argv + 2);
     }
     r->cmd = mlr_cmd_named(word);
     if (r->cmd != NULL) {

@@ -9,6 +9,7 @@
 #include "apply/host/host_kernels.h"
 #include "apply/host/inflate_zstd.h"
 #include "apply/patch_format.h"
+#include "tui/cli/patch_sink.h"
 
 /* No patch needs less: what lies below is refused only when its need is known. */
 enum { LEAST_BLOCK = 4096, LEAST_MEMORY = 6 * LEAST_BLOCK };
@@ -27,52 +28,6 @@ typedef struct diff {
     bool enough; /* a hook wants no patch */
     mlr_err *err;
 } diff;
-
-/* --- where the patch goes ---------------------------------------------------------------
- */
-
-/* The patch is appended to a file, or only counted; either way its header is kept. */
-typedef struct patch_sink {
-    mlr_out_file *file; /* NULL: nowhere */
-    const mlr_allocator *alloc;
-    uint8_t *header;
-    size_t header_bytes;
-} patch_sink;
-
-static mlr_status keep_header(patch_sink *s, const void *src, size_t n, mlr_err *err)
-{
-    const uint8_t *p = src;
-    bool whole = n >= MLR_PATCH_PREFIX && memcmp(p, MLR_PATCH_MAGIC, 4) == 0;
-    if (s->header != NULL || !whole) {
-        return MLR_OK;
-    }
-    s->header = mlr_take(s->alloc, n);
-    if (s->header == NULL) {
-        return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "patch header");
-    }
-    memcpy(s->header, src, n);
-    s->header_bytes = n;
-    return MLR_OK;
-}
-
-static mlr_status sink_write(void *ctx, const void *src, size_t n, mlr_err *err)
-{
-    patch_sink *s = ctx;
-    if (keep_header(s, src, n, err) != MLR_OK || s->file == NULL) {
-        return err->status;
-    }
-    return s->file->sink.write(s->file->sink.ctx, src, n, err);
-}
-
-static mlr_status sink_rewrite(void *ctx, uint64_t off, const void *src, size_t n,
-                               mlr_err *err)
-{
-    patch_sink *s = ctx;
-    if (keep_header(s, src, n, err) != MLR_OK || s->file == NULL) {
-        return err->status;
-    }
-    return mlr_out_rewrite(s->file, off, src, n, err);
-}
 
 /* --- steps ------------------------------------------------------------------------------
  */
@@ -146,23 +101,21 @@ static mlr_status match(diff *d)
     return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err);
 }
 
-/* Blocks that leave a sixth of the memory for each buffer that holds one. */
-static void choose_device(diff *d)
+mlr_device mlr_diff_device(const mlr_device *device, uint64_t most)
 {
-    d->device = d->wish->device != NULL ? *d->wish->device : *mlr_device_at(0);
-    uint64_t most = d->wish->max_memory;
+    mlr_device d = device != NULL ? *device : *mlr_device_at(0);
     if (most >= MLR_PROCESS_LIMIT) {
         most -= MLR_RUNTIME_BYTES;
     }
-    if (most == 0 || (d->device.memory_bytes > 0 && d->device.memory_bytes <= most)) {
-        return;
+    if (most == 0 || (d.memory_bytes > 0 && d.memory_bytes <= most)) {
+        return d;
     }
-    d->device.memory_bytes = most > LEAST_MEMORY ? most : LEAST_MEMORY;
-    while (d->device.block_bytes > LEAST_BLOCK &&
-           (uint64_t)d->device.block_bytes * 6 > most) {
-        d->device.block_bytes /= 2;
+    d.memory_bytes = most > LEAST_MEMORY ? most : LEAST_MEMORY;
+    while (d.block_bytes > LEAST_BLOCK && (uint64_t)d.block_bytes * 6 > most) {
+        d.block_bytes /= 2;
     }
-    d->device.no_zstd = d->device.no_zstd || most < (320 << 10);
+    d.no_zstd = d.no_zstd || most < (320 << 10);
+    return d;
 }
 
 static void phase(const diff *d, const char *name)
@@ -186,7 +139,7 @@ static void on_made(void *ctx, const mlr_made_record *r)
 }
 
 static mlr_status make(diff *d, const mlr_plan *plan, bool trial, mlr_out_file *file,
-                       patch_sink *sink)
+                       mlr_patch_sink *sink)
 {
     const mlr_diff_wish *w = d->wish;
     mlr_make_options o = {.plan = plan,
@@ -205,13 +158,13 @@ static mlr_status make(diff *d, const mlr_plan *plan, bool trial, mlr_out_file *
                           .index = w->index,
                           .made = trial ? NULL : on_made,
                           .made_ctx = d};
-    *sink = (patch_sink){.file = file, .alloc = d->cli->alloc};
-    mlr_patch_out out = {.ctx = sink, .write = sink_write, .rewrite = sink_rewrite};
+    *sink = (mlr_patch_sink){.file = file, .alloc = d->cli->alloc};
+    mlr_patch_out out = mlr_patch_sink_out(sink);
     return mlr_patch_make(&o, &out, &d->result->made, d->err);
 }
 
 /* What the applier will ask for, from the header that was written. */
-static mlr_status read_need(diff *d, const patch_sink *sink)
+static mlr_status read_need(diff *d, const mlr_patch_sink *sink)
 {
     mlr_patch_header h;
     mlr_apply_need need;
@@ -220,11 +173,14 @@ static mlr_status read_need(diff *d, const patch_sink *sink)
         return d->err->status;
     }
     d->result->need_bytes = need.arena_bytes;
-    const mlr_diff_hooks *hooks = d->wish->hooks;
-    if (hooks != NULL && hooks->made(hooks->ctx, d->result, d->err) != MLR_OK) {
-        return d->err->status;
-    }
     return MLR_OK;
+}
+
+/* Whoever may refuse what was made. */
+static mlr_status accepted(diff *d)
+{
+    const mlr_diff_hooks *hooks = d->wish->hooks;
+    return hooks == NULL ? MLR_OK : hooks->made(hooks->ctx, d->result, d->err);
 }
 
 static bool fits(const diff *d)
@@ -236,6 +192,9 @@ static bool fits(const diff *d)
 
 static mlr_status does_not_fit(diff *d)
 {
+    if (accepted(d) != MLR_OK) {
+        return d->err->status; /* a budget says so, in its own words */
+    }
     uint64_t need = d->result->need_bytes;
     need += need + MLR_RUNTIME_BYTES >= MLR_PROCESS_LIMIT ? MLR_RUNTIME_BYTES : 0;
     d->err->found = need;
@@ -253,8 +212,20 @@ static mlr_status still_the_same(diff *d)
                : d->err->status;
 }
 
-/* A tiny model may be smaller with all of it in the structure, where one coder learns from
-   the whole; trying costs more time than the lowest levels may take. */
+/* Bytes in records whose values no strategy but the general one knows. */
+static uint64_t plain_bytes(const mlr_plan *p)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < p->record_count; i++) {
+        unsigned cls = p->records[i].dtype->cls;
+        bool known = cls == MLR_CLASS_FLOAT || cls == MLR_CLASS_BLOCK;
+        n += known && p->records[i].old_bytes > 0 ? 0 : p->records[i].bytes.len;
+    }
+    return n;
+}
+
+/* A tiny model of integers may be smaller with all of it in the structure, where one coder
+   learns from the whole; trying costs more time than the lowest levels may take. */
 static bool may_be_all_structure(const diff *d)
 {
     enum { QUICKLY = 1 << 20, PATIENTLY = 4 << 20, PATIENT_LEVEL = 10 };
@@ -263,12 +234,12 @@ static bool may_be_all_structure(const diff *d)
                     : c->strategy == MLR_NEURAL ? QUICKLY
                                                 : 0;
     return c->strategy < 0 && d->wish->plan.choose == NULL && d->plan.new_bytes <= most &&
-           d->plan.record_count > 0;
+           plain_bytes(&d->plan) > d->plan.new_bytes / 2;
 }
 
 static mlr_status size_of(diff *d, const mlr_plan *plan, uint64_t *bytes)
 {
-    patch_sink sink;
+    mlr_patch_sink sink;
     if (make(d, plan, true, NULL, &sink) == MLR_OK) {
         *bytes = d->result->made.patch_bytes;
     }
@@ -303,11 +274,11 @@ static mlr_status try_patch(diff *d)
         mlr_out_open(&file, w->out_path, 0, w->overwrite, d->cli->sys, d->err) != MLR_OK) {
         return d->err->status;
     }
-    patch_sink sink = {0};
+    mlr_patch_sink sink = {0};
     if (choose_plan(d) == MLR_OK &&
         make(d, &d->plan, false, publish ? &file : NULL, &sink) == MLR_OK &&
-        read_need(d, &sink) == MLR_OK && still_the_same(d) == MLR_OK && publish &&
-        fits(d)) {
+        read_need(d, &sink) == MLR_OK && still_the_same(d) == MLR_OK && fits(d) &&
+        accepted(d) == MLR_OK && publish) {
         mlr_out_publish(&file, d->err);
     }
     mlr_give(d->cli->alloc, sink.header, sink.header_bytes);
@@ -347,7 +318,7 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
               .inflater = mlr_inflate_zstd(),
               .err = err};
     mlr_pool_init(&d.pool, cli->alloc);
-    choose_device(&d);
+    d.device = mlr_diff_device(wish->device, wish->max_memory);
     phase(&d, "match");
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;

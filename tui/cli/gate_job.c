@@ -66,12 +66,20 @@ static mlr_status on_matched(void *ctx, const mlr_matching *m, bool *enough, mlr
     return refuse(g, err);
 }
 
+/* Where the budget is that of a process, what its runtime takes counts, too: as
+   --max-memory has it. */
+static uint64_t memory_of(const mlr_gate_job *g, uint64_t need)
+{
+    bool process = g->doc.profile.bound[MLR_CHECK_MEMORY].most >= MLR_PROCESS_LIMIT;
+    return process ? need + MLR_RUNTIME_BYTES : need;
+}
+
 static mlr_status on_made(void *ctx, const mlr_diff_result *r, mlr_err *err)
 {
     mlr_gate_job *g = ctx;
     const mlr_patch_figures figures = {.patch_bytes = r->made.patch_bytes,
                                        .new_bytes = r->new_bytes,
-                                       .memory_bytes = r->need_bytes,
+                                       .memory_bytes = memory_of(g, r->need_bytes),
                                        .decode_us = r->made.decode_us};
     mlr_verdict_patch(&g->verdict, &figures);
     if (report(g, &figures, err) != MLR_OK || g->verdict.broken == 0) {

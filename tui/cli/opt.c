@@ -305,8 +305,11 @@ static mlr_status set_defaults(parse_state *s)
     for (size_t k = 0; k < s->p->sets; k++) {
         const mlr_opt_set *set = &s->p->set[k];
         for (size_t i = 0; i < set->count; i++) {
-            if (set->opt[i].fallback != NULL &&
-                set_value(s, &set->opt[i], set->values, set->opt[i].fallback) != MLR_OK) {
+            const mlr_opt *o = &set->opt[i];
+            const char *text =
+                s->p->configured == NULL ? NULL : s->p->configured(s->p->ctx, o);
+            text = text == NULL ? o->fallback : text;
+            if (text != NULL && set_value(s, o, set->values, text) != MLR_OK) {
                 return s->err->status;
             }
         }

@@ -59,6 +59,10 @@ typedef struct mlr_opt_parser {
     size_t sets;
     mlr_pool *pool; /* keeps operands and lists; argv's strings are borrowed */
     mlr_cli *cli;   /* for messages */
+    /* What stands in for an option that is not given, before its own default; NULL for
+       nothing. The text lives as long as the values. NULL: nobody knows. */
+    const char *(*configured)(void *ctx, const mlr_opt *o);
+    void *ctx;
 } mlr_opt_parser;
 
 /*

@@ -188,6 +188,11 @@ static void print_setting(FILE *f, unsigned indent, const mlr_setting *s)
     }
 }
 
+static bool says_nothing(const mlr_setting *s)
+{
+    return !s->has_strategy && !s->has_level && !s->has_dict && !s->has_block;
+}
+
 static void print_rules(FILE *f, const mlr_profile *p)
 {
     if (p->rule_count > 0) {
@@ -196,10 +201,14 @@ static void print_rules(FILE *f, const mlr_profile *p)
     for (size_t i = 0; i < p->rule_count; i++) {
         const mlr_rule *r = &p->rules[i];
         fputs("  - name: ", f);
-        mlr_yaml_quote(f, r->label, strlen(r->label));
+        if (r->label[0] == '\0') {
+            fprintf(f, "\"rule %zu\"", i + 1);
+        } else {
+            mlr_yaml_quote(f, r->label, strlen(r->label));
+        }
         putc('\n', f);
         print_condition(f, &r->when);
-        fputs("    use:\n", f);
+        fputs(says_nothing(&r->then) ? "    use: {}\n" : "    use:\n", f);
         print_setting(f, 6, &r->then);
     }
 }
@@ -276,7 +285,7 @@ void mlr_profile_print(FILE *f, const mlr_profile *p)
     }
     fputs(p->embed_dict ? "embed-dictionary: true\n" : "", f);
     print_budgets(f, p);
-    if (d->has_strategy || d->has_level || d->has_dict || d->has_block) {
+    if (!says_nothing(d)) {
         fputs("defaults:\n", f);
         print_setting(f, 2, d);
     }

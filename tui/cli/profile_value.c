@@ -186,7 +186,7 @@ static bool read_decimal(const char *text, uint64_t *thousandths, const char **r
     return true;
 }
 
-bool mlr_value_time(mlr_profile_reader *r, const mlr_yaml_node *n, uint64_t *us)
+bool mlr_time_text(const char *text, uint64_t *us)
 {
     static const struct {
         const char *unit;
@@ -194,15 +194,21 @@ bool mlr_value_time(mlr_profile_reader *r, const mlr_yaml_node *n, uint64_t *us)
     } units[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}};
     const char *rest;
     uint64_t thousandths;
-    if (n->kind == MLR_YAML_SCALAR && read_decimal(n->text, &thousandths, &rest)) {
-        for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-            if (strcmp(rest, units[i].unit) == 0 &&
-                mlr_mul_u64(thousandths, units[i].us, us) && *us > 0) {
-                return true;
-            }
+    if (!read_decimal(text, &thousandths, &rest)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(rest, units[i].unit) == 0) {
+            return mlr_mul_u64(thousandths, units[i].us, us) && *us > 0;
         }
     }
-    return mlr_value_expected(r, n, "a time such as 250ms, 1.5s or 2min");
+    return false;
+}
+
+bool mlr_value_time(mlr_profile_reader *r, const mlr_yaml_node *n, uint64_t *us)
+{
+    return (n->kind == MLR_YAML_SCALAR && mlr_time_text(n->text, us)) ||
+           mlr_value_expected(r, n, "a time such as 250ms, 1.5s or 2min");
 }
 
 bool mlr_is_share(const mlr_yaml_node *n)

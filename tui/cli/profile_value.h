@@ -53,6 +53,9 @@ bool mlr_value_range(mlr_profile_reader *r, const mlr_yaml_node *n,
 bool mlr_value_text(mlr_profile_reader *r, const mlr_yaml_node *n, const char **to);
 bool mlr_value_digest(mlr_profile_reader *r, const mlr_yaml_node *n, uint8_t to[32]);
 
+/* "250ms", "1.5s", "2min" in microseconds; false for anything else and for 0. */
+bool mlr_time_text(const char *text, uint64_t *us);
+
 /* Whether a text ends in '%'. */
 bool mlr_is_share(const mlr_yaml_node *n);
 

@@ -90,6 +90,7 @@ static void begin_line(const mlr_progress *p, mlr_json *j, double t, uint64_t do
     }
     mlr_json_real(j, "elapsed_s", t - p->start);
     mlr_json_u64(j, "rss_bytes", mlr_own_resident_bytes());
+    mlr_json_u64(j, "data_bytes", mlr_own_data_bytes());
 }
 
 static void end_line(mlr_progress *p, mlr_json *j)

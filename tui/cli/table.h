@@ -9,7 +9,7 @@
 
 #include "tui/cli/cli.h"
 
-enum { MLR_TABLE_COLUMNS = 8, MLR_TABLE_CELL = 512 };
+enum { MLR_TABLE_COLUMNS = 10, MLR_TABLE_CELL = 512 };
 
 typedef enum mlr_align { MLR_LEFT, MLR_RIGHT, MLR_ELASTIC /* left; gives way */ } mlr_align;
 
