@@ -164,10 +164,13 @@ format: ## rewrite every C file in the project style
 	$(Q)clang-format -i $(all_c)
 
 # --- demo, documents, installation --------------------------------------------------------
-.PHONY: demo docs install uninstall clean help FORCE
+.PHONY: demo screenshots docs install uninstall clean help FORCE
 demo: all ## make a model pair and open the program on it
 	$(Q)$(B)/mallorn make-demo --if-missing build/demo
 	$(Q)$(B)/mallorn build/demo/base.bf16.safetensors build/demo/tuned.bf16.safetensors
+screenshots: all ## draw every screen into screenshots/, from a real pair of models
+	$(Q)$(B)/mallorn make-demo --if-missing build/demo >/dev/null
+	$(Q)sh screenshots/make.sh $(B)/mallorn build/demo
 docs: $(B)/share/done $(patsubst docs/man/%,$(B)/docs/%.txt,$(wildcard docs/man/*.[15])) ## make, check and render the manual pages
 	$(Q)mkdir -p $(B)/docs && for m in $(B)/share/man/man1/*.1; do \
 	    groff -ww -mdoc -Tutf8 $$m > $(B)/docs/$${m##*/}.txt || exit 1; done

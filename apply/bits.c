@@ -29,14 +29,22 @@ uint64_t mlr_bits_even(mlr_bits *d, unsigned n)
 
 uint64_t mlr_bits_number(mlr_bits *d, mlr_bit *b, unsigned fine)
 {
+    return mlr_bits_number_in(d, b, fine, 64);
+}
+
+uint64_t mlr_bits_number_in(mlr_bits *d, mlr_bit *b, unsigned fine, unsigned limit)
+{
     unsigned length = 0;
-    while (length < 64 && mlr_bits_get(d, &b[length]) != 0) {
+    while (length < limit && mlr_bits_get(d, &b[length]) != 0) {
         length++;
+    }
+    if (length == limit && limit < 64) {
+        return UINT64_MAX;
     }
     if (length < 2) {
         return length;
     }
-    mlr_bit *tree = b + 65 + ((size_t)length << fine);
+    mlr_bit *tree = b + limit + ((size_t)length << fine);
     unsigned below = length - 1;
     unsigned learned = below < fine ? below : fine;
     unsigned node = 1;

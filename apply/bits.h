@@ -80,6 +80,15 @@ uint64_t mlr_bits_even(mlr_bits *d, unsigned n);
  */
 uint64_t mlr_bits_number(mlr_bits *d, mlr_bit *b, unsigned fine);
 
+/*
+ * The same for numbers that have fewer than `limit` bits, with MLR_BITS_ROOM(fine, limit)
+ * probabilities; UINT64_MAX where the stream has a longer one.
+ */
+uint64_t mlr_bits_number_in(mlr_bits *d, mlr_bit *b, unsigned fine, unsigned limit);
+
+/* Probabilities of lengths, then a tree for each length. */
+#define MLR_BITS_ROOM(fine, limit) ((limit) + (((limit) + 1) << (fine)))
+
 static inline unsigned mlr_bits_number_room(unsigned fine)
 {
     return 65 + (65U << fine);

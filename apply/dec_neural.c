@@ -26,7 +26,8 @@ size_t mlr_neural_scratch_bytes(const mlr_record *r, const mlr_neural_head *h)
 {
     size_t chunk = MLR_NEURAL_CHUNK;
     size_t sums = h->rank > 0 ? (chunk + 16) * sizeof(int32_t) : 0;
-    size_t more = (h->form & MLR_NEURAL_SPARSE) != 0 ? align64(sizeof(mlr_changes)) : 0;
+    size_t more = align64((h->form & MLR_NEURAL_SPARSE) != 0 ? sizeof(mlr_changes)
+                                                             : sizeof(mlr_skips));
     more += (h->form & MLR_NEURAL_MIX) != 0 ? align64(sizeof(mlr_nmix)) : 0;
     return align64(chunk * r->dtype->block_bytes + 64) + 2 * chunk + align64(sums) + more;
 }
@@ -41,8 +42,10 @@ void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory)
     at += 2 * (size_t)MLR_NEURAL_CHUNK;
     w->sums = n->rank > 0 ? (int32_t *)(void *)at : NULL;
     at += n->rank > 0 ? align64((MLR_NEURAL_CHUNK + 16) * sizeof(int32_t)) : 0;
-    w->changes = (n->form & MLR_NEURAL_SPARSE) != 0 ? (mlr_changes *)(void *)at : NULL;
-    at += w->changes != NULL ? align64(sizeof(mlr_changes)) : 0;
+    bool sparse = (n->form & MLR_NEURAL_SPARSE) != 0;
+    w->changes = sparse ? (mlr_changes *)(void *)at : NULL;
+    w->skips = sparse ? NULL : (mlr_skips *)(void *)at;
+    at += align64(sparse ? sizeof(mlr_changes) : sizeof(mlr_skips));
     w->mix = (n->form & MLR_NEURAL_MIX) != 0 ? (mlr_nmix *)(void *)at : NULL;
 }
 
@@ -125,27 +128,19 @@ static void decode_exact(const job *j)
     }
 }
 
-/* Which groups of a chunk carry tokens, as runs of equal flags. */
-typedef struct skips {
-    mlr_bits bits;
-    mlr_bit model[2][65 + 260];
-    uint64_t left; /* groups until the flag turns */
-    unsigned flag;
-} skips;
-
-static void skips_begin(skips *s, const uint8_t *in, size_t size)
+static void skips_begin(mlr_skips *s, const uint8_t *in, size_t size)
 {
     mlr_bits_begin(&s->bits, in, size);
     mlr_bit_reset(s->model[0], sizeof s->model / sizeof(mlr_bit));
     s->flag = 1;
-    s->left = mlr_bits_number(&s->bits, s->model[1], 2);
+    s->left = mlr_bits_number_in(&s->bits, s->model[1], 2, MLR_SKIP_NUMBER);
 }
 
-static unsigned skips_next(skips *s)
+static unsigned skips_next(mlr_skips *s)
 {
     while (s->left == 0) {
         s->flag ^= 1;
-        uint64_t run = mlr_bits_number(&s->bits, s->model[s->flag], 2);
+        uint64_t run = mlr_bits_number_in(&s->bits, s->model[s->flag], 2, MLR_SKIP_NUMBER);
         s->left =
             run > UINT32_MAX ? UINT32_MAX : run + 1; /* ends the loop whatever is read */
     }
@@ -153,36 +148,38 @@ static unsigned skips_next(skips *s)
     return s->flag;
 }
 
-/* Decodes the tokens of a chunk whose groups are partly skipped. */
-static void decode_some(const job *j, skips *s, const mlr_chunk *c, mlr_rans *rans)
+static size_t group_at(const mlr_chunk *c, size_t g)
 {
-    unsigned on[MLR_NEURAL_CHUNK / MLR_NEURAL_GROUP];
-    uint8_t context[MLR_NEURAL_CHUNK];
-    uint8_t token[MLR_NEURAL_CHUNK];
+    size_t from = g * MLR_NEURAL_GROUP;
+    return c->n - from < MLR_NEURAL_GROUP ? c->n - from : MLR_NEURAL_GROUP;
+}
+
+/* Decodes the tokens of a chunk whose groups are partly skipped: their contexts, then they
+   themselves stand together at the front until all are known. */
+static void decode_some(const job *j, const mlr_chunk *c, mlr_rans *rans)
+{
+    uint8_t *token = j->work.token;
+    uint32_t on = 0;
     size_t used = 0;
     size_t groups = (c->n + MLR_NEURAL_GROUP - 1) / MLR_NEURAL_GROUP;
     for (size_t g = 0; g < groups; g++) {
-        on[g] = skips_next(s);
-        size_t from = g * MLR_NEURAL_GROUP;
-        size_t n = c->n - from < MLR_NEURAL_GROUP ? c->n - from : MLR_NEURAL_GROUP;
-        if (on[g] != 0) {
-            memcpy(context + used, c->context + from, n);
+        if (skips_next(j->work.skips) != 0) {
+            size_t n = group_at(c, g);
+            memcpy(token + used, c->context + g * MLR_NEURAL_GROUP, n);
             used += n;
-        } else {
-            memset(j->work.token + from, 0, n);
+            on |= (uint32_t)1 << g;
         }
     }
-    if (used == 0) {
-        return;
+    if (used > 0) {
+        j->kernels->rans(rans, token, token, used);
     }
-    j->kernels->rans(rans, context, token, used);
-    used = 0;
-    for (size_t g = 0; g < groups; g++) {
-        size_t from = g * MLR_NEURAL_GROUP;
-        size_t n = c->n - from < MLR_NEURAL_GROUP ? c->n - from : MLR_NEURAL_GROUP;
-        if (on[g] != 0) {
-            memcpy(j->work.token + from, token + used, n);
-            used += n;
+    for (size_t g = groups; g-- > 0;) {
+        size_t n = group_at(c, g);
+        if ((on >> g & 1) != 0) {
+            used -= n;
+            memmove(token + g * MLR_NEURAL_GROUP, token + used, n);
+        } else {
+            memset(token + g * MLR_NEURAL_GROUP, 0, n);
         }
     }
 }
@@ -217,13 +214,12 @@ static bool find_parts(const job *j, mlr_cursor *c, unsigned kind, parts *p)
 static mlr_status decode_tokens(const job *j, mlr_cursor *c, unsigned kind)
 {
     parts p = {0};
-    skips s;
     if (j->n->tables.count == 0 || !find_parts(j, c, kind, &p)) {
         return bad(c->err, "neural block of tokens");
     }
     bool skipping = (kind & 8) != 0;
     if (skipping) {
-        skips_begin(&s, p.map, p.map_bytes);
+        skips_begin(j->work.skips, p.map, p.map_bytes);
     }
     mlr_rans_fn rans = p.rans.lanes == MLR_RANS_LANES ? j->kernels->rans : mlr_rans_decode;
     for (size_t at = 0; at < j->elements; at += MLR_NEURAL_CHUNK) {
@@ -231,7 +227,7 @@ static mlr_status decode_tokens(const job *j, mlr_cursor *c, unsigned kind)
         predict(j, &k);
         to_tables(j, &k);
         if (skipping) {
-            decode_some(j, &s, &k, &p.rans);
+            decode_some(j, &k, &p.rans);
         } else {
             rans(&p.rans, k.context, j->work.token, k.n);
         }
@@ -239,7 +235,7 @@ static mlr_status decode_tokens(const job *j, mlr_cursor *c, unsigned kind)
         j->kernels->add(&r);
     }
     bool whole = mlr_rans_ended(&p.rans) && mlr_rawbits_ended(&p.raw) &&
-                 (!skipping || mlr_bits_ok(&s.bits));
+                 (!skipping || mlr_bits_ok(&j->work.skips->bits));
     return whole ? MLR_OK : bad(c->err, "neural tokens used up exactly");
 }
 

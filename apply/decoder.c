@@ -1,8 +1,13 @@
 #include "apply/decoder.h"
 
+/* A build for a small device may name a table with fewer rows. */
+#ifndef MLR_STRATEGY_TABLE
+#define MLR_STRATEGY_TABLE "apply/strategies.def"
+#endif
+
 static const mlr_decoder *const table[MLR_STRATEGY_LIMIT] = {
 #define MLR_STRATEGY(id, sym, name, traits) [id] = &mlr_decoder_##sym,
-#include "apply/strategies.def"
+#include MLR_STRATEGY_TABLE
 #undef MLR_STRATEGY
 };
 

@@ -121,34 +121,42 @@ uint32_t mlr_table_weight(unsigned q, unsigned fine)
     return (uint32_t)root[step & 15] << (step >> 4);
 }
 
-bool mlr_table_frequencies(const uint8_t *q, unsigned tokens, unsigned fine, uint16_t *freq)
+static uint32_t share_of(const mlr_table_norm *n, unsigned token)
 {
-    uint64_t total = 0;
+    uint64_t w = mlr_table_weight(n->q[token], n->fine);
+    uint32_t share = n->divide == 0 ? 0 : (uint32_t)(w * n->room / n->divide);
+    return n->q[token] == 0 ? 0 : share + 1;
+}
+
+bool mlr_table_norm_of(mlr_table_norm *n, const uint8_t *q, unsigned tokens, unsigned fine)
+{
     uint32_t present = 0;
-    unsigned most = tokens;
+    *n = (mlr_table_norm){.q = q, .tokens = tokens, .fine = fine, .most = tokens};
     for (unsigned t = 0; t < tokens; t++) {
         if ((unsigned)q[t] > 2 + (14U << fine)) {
             return false;
         }
-        total += mlr_table_weight(q[t], fine);
+        n->divide += mlr_table_weight(q[t], fine); /* below 2^27 each, at most 160 */
         present += q[t] != 0;
-        if (q[t] != 0 && (most == tokens || q[t] > q[most])) {
-            most = t;
+        if (q[t] != 0 && (n->most == tokens || q[t] > q[n->most])) {
+            n->most = t;
         }
     }
     if (present == 0) {
         return false;
     }
+    n->room = MLR_RANS_SCALE - present;
     uint32_t left = MLR_RANS_SCALE;
     for (unsigned t = 0; t < tokens; t++) {
-        uint64_t w = mlr_table_weight(q[t], fine);
-        uint32_t share =
-            total == 0 ? 0 : (uint32_t)(w * (MLR_RANS_SCALE - present) / total);
-        freq[t] = (uint16_t)(q[t] == 0 ? 0 : share + 1);
-        left -= freq[t];
+        left -= share_of(n, t);
     }
-    freq[most] = (uint16_t)(freq[most] + left);
+    n->left = left;
     return true;
+}
+
+uint32_t mlr_table_frequency(const mlr_table_norm *n, unsigned token)
+{
+    return share_of(n, token) + (token == n->most ? n->left : 0);
 }
 
 void mlr_table_model_reset(mlr_table_model *t)
@@ -156,39 +164,73 @@ void mlr_table_model_reset(mlr_table_model *t)
     mlr_bit_reset((uint32_t *)(void *)t, sizeof *t / sizeof(uint32_t));
 }
 
-unsigned mlr_table_guess(const uint8_t *q, const uint8_t *before, unsigned t)
+unsigned mlr_table_guess(const mlr_table_near *n)
 {
-    int guess = before[t];
-    if (t >= 2 && q[t - 1] != 0 && q[t - 2] != 0) {
-        int slope = ((int)q[t - 1] - before[t - 1] + (int)q[t - 2] - before[t - 2]) / 2;
-        guess += before[t] == 0 ? 0 : slope;
-        guess = before[t] == 0 ? (int)q[t - 2] : guess;
+    int guess = n->up;
+    if (n->left1 != 0 && n->left2 != 0) {
+        int slope = ((int)n->left1 - n->up1 + (int)n->left2 - n->up2) / 2;
+        guess = n->up == 0 ? (int)n->left2 : guess + slope;
     }
     return guess < 1 ? 1 : (unsigned)guess;
 }
 
-static unsigned read_q(mlr_bits *d, mlr_table_model *m, const uint8_t *q,
-                       const uint8_t *before, unsigned t)
+static unsigned read_q(mlr_bits *d, mlr_table_model *m, const mlr_table_near *n, unsigned t)
 {
-    unsigned left = t == 0 ? 1 : q[t - 1] == 0 ? 2U : 0;
-    unsigned up = before[t] == 0 ? 1 : 0;
+    unsigned left = t == 0 ? 1 : n->left1 == 0 ? 2U : 0;
+    unsigned up = n->up == 0 ? 1 : 0;
     if (mlr_bits_get(d, &m->absent[left][up]) != 0) {
         return 0;
     }
-    unsigned guess = mlr_table_guess(q, before, t);
+    unsigned guess = mlr_table_guess(n);
     unsigned kind = (t < 2 ? 2U : 0U) + up;
     if (mlr_bits_get(d, &m->zero[kind]) != 0) {
         return guess;
     }
     unsigned down = mlr_bits_get(d, &m->sign[kind]);
-    uint64_t size = mlr_bits_number(d, m->size[kind], 1) + 1;
-    if (size > 255) {
-        return 255;
+    uint64_t size = mlr_bits_number_in(d, m->size[kind], 1, MLR_TABLE_NUMBER);
+    if (size >= 255) {
+        return 255; /* no table has it */
     }
+    size++;
     if (down != 0) {
         return size < guess ? guess - (unsigned)size : 1;
     }
     return guess + size > 255 ? 255 : guess + (unsigned)size;
+}
+
+/* Replaces the table before, in `q`, by the next one. */
+static bool read_table(mlr_bits *d, mlr_table_model *m, uint8_t *q, unsigned tokens)
+{
+    uint64_t last = mlr_bits_number_in(d, m->last, 1, MLR_TABLE_NUMBER);
+    mlr_table_near n = {0};
+    if (last >= tokens) {
+        return false;
+    }
+    for (unsigned t = 0; t <= last; t++) {
+        n.up = q[t];
+        q[t] = (uint8_t)read_q(d, m, &n, t);
+        n = (mlr_table_near){.up1 = n.up, .up2 = n.up1, .left1 = q[t], .left2 = n.left1};
+    }
+    memset(q + last + 1, 0, MLR_TOKEN_LIMIT - (size_t)last - 1);
+    return true;
+}
+
+static void fill_narrow(const mlr_table_norm *n, uint16_t *start)
+{
+    uint32_t sum = 0;
+    for (unsigned t = 0; t < n->tokens; t++) {
+        start[t] = (uint16_t)sum;
+        sum += mlr_table_frequency(n, t);
+    }
+    start[n->tokens] = (uint16_t)sum;
+}
+
+static void fill_wide(const mlr_table_norm *n, uint32_t *wide)
+{
+    uint32_t slot = 0;
+    for (unsigned t = 0; t < n->tokens; t++) {
+        slot += mlr_rans_widen(wide + slot, t, mlr_table_frequency(n, t));
+    }
 }
 
 static bool read_map(mlr_bits *d, mlr_table_model *m, const mlr_neural_head *h,
@@ -218,8 +260,8 @@ static bool read_map(mlr_bits *d, mlr_table_model *m, const mlr_neural_head *h,
 bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, void *to)
 {
     mlr_table_model m;
-    uint8_t rows[2][MLR_TOKEN_LIMIT] = {{0}};
-    uint16_t freq[MLR_TOKEN_LIMIT];
+    mlr_table_norm norm;
+    uint8_t q[MLR_TOKEN_LIMIT] = {0};
     mlr_table_model_reset(&m);
     if (!read_map(d, &m, h, (h->form & MLR_NEURAL_MIX) != 0 ? n->prior : n->map)) {
         return false;
@@ -227,29 +269,14 @@ bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, voi
     unsigned fine = 1 + (unsigned)mlr_bits_even(d, 2);
     bool narrow = (h->form & MLR_NEURAL_NARROW) != 0;
     for (unsigned i = 0; i < h->tables; i++) {
-        uint8_t *q = rows[i & 1];
-        const uint8_t *before = rows[1 - (i & 1)];
-        uint64_t last = mlr_bits_number(d, m.last, 1);
-        if (last >= h->tokens) {
-            return false;
-        }
-        memset(q, 0, MLR_TOKEN_LIMIT);
-        for (unsigned t = 0; t <= last; t++) {
-            q[t] = (uint8_t)read_q(d, &m, q, before, t);
-        }
-        if (!mlr_table_frequencies(q, h->tokens, fine, freq)) {
+        if (!read_table(d, &m, q, h->tokens) ||
+            !mlr_table_norm_of(&norm, q, h->tokens, fine)) {
             return false;
         }
         if (narrow) {
-            uint16_t *start = (uint16_t *)to + (size_t)i * (h->tokens + 1U);
-            uint16_t sum = 0;
-            for (unsigned t = 0; t < h->tokens; t++) {
-                start[t] = sum;
-                sum = (uint16_t)(sum + freq[t]);
-            }
-            start[h->tokens] = sum;
+            fill_narrow(&norm, (uint16_t *)to + (size_t)i * (h->tokens + 1U));
         } else {
-            mlr_rans_widen((uint32_t *)to + (size_t)i * MLR_RANS_SCALE, freq, h->tokens);
+            fill_wide(&norm, (uint32_t *)to + (size_t)i * MLR_RANS_SCALE);
         }
     }
     n->tables = (mlr_rans_tables){.wide = narrow ? NULL : to,
@@ -259,9 +286,9 @@ bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, voi
     return mlr_bits_ok(d);
 }
 
-static bool read_factor(mlr_bits *d, uint32_t *model, int16_t *out)
+static bool read_factor(mlr_bits *d, mlr_bit *model, int16_t *out)
 {
-    uint64_t size = mlr_bits_number(d, model, 2);
+    uint64_t size = mlr_bits_number_in(d, model, 2, MLR_FACTOR_NUMBER);
     if (size > INT16_MAX) {
         return false;
     }
@@ -272,7 +299,7 @@ static bool read_factor(mlr_bits *d, uint32_t *model, int16_t *out)
 
 static bool read_factors(const mlr_neural *n, mlr_bits *d, int16_t *u, int16_t *v)
 {
-    uint32_t model[65 + 260];
+    mlr_bit model[MLR_FACTOR_ROOM];
     size_t row = (size_t)n->row;
     size_t wide = 2 * (size_t)n->rank_pairs;
     bool ok = true;

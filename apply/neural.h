@@ -87,21 +87,44 @@ void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head 
 
 /*
  * Tables as stored: q of each token; 0 absent, 1 the least frequency, above that
- * 2^((q - 2) / 2^fine). Fills freq with a sum of exactly 4096; false where it cannot.
+ * 2^((q - 2) / 2^fine).
  */
 enum { MLR_TABLE_FINE = 4, MLR_TABLE_Q = 2 + (14 << MLR_TABLE_FINE) };
-bool mlr_table_frequencies(const uint8_t *q, unsigned tokens, unsigned fine,
-                           uint16_t *freq);
+typedef struct mlr_table_norm {
+    const uint8_t *q; /* borrowed */
+    unsigned tokens, fine;
+    unsigned most;   /* the first token with the largest q takes `left` besides */
+    uint64_t divide; /* sum of weights */
+    uint32_t left;
+    uint32_t room; /* what weights share */
+} mlr_table_norm;
+
+/* False where no frequencies follow from q. */
+bool mlr_table_norm_of(mlr_table_norm *n, const uint8_t *q, unsigned tokens, unsigned fine);
+
+/* Frequencies of all tokens sum to exactly 4096. */
+uint32_t mlr_table_frequency(const mlr_table_norm *n, unsigned token);
 
 /* What q stands for before normalisation. */
 uint32_t mlr_table_weight(unsigned q, unsigned fine);
 
 /* Contexts of the table coding, the same for writer and reader. */
+enum { MLR_TABLE_NUMBER = 9 }; /* sizes and token numbers have fewer bits */
 typedef struct mlr_table_model {
-    uint32_t map_same[3], map_new[2], absent[3][3], zero[4], sign[4];
-    uint32_t size[4][65 + 130], last[65 + 130];
+    mlr_bit map_same[3], map_new[2], absent[3][3], zero[4], sign[4];
+    mlr_bit size[4][MLR_BITS_ROOM(1, MLR_TABLE_NUMBER)];
+    mlr_bit last[MLR_BITS_ROOM(1, MLR_TABLE_NUMBER)];
 } mlr_table_model;
 void mlr_table_model_reset(mlr_table_model *t);
-unsigned mlr_table_guess(const uint8_t *q, const uint8_t *before, unsigned t);
+
+/* What is known where a q is written: those of the same token, and of the one and the two
+   tokens before it, in the table before (`up`) and in this one. 0 where there is none. */
+typedef struct mlr_table_near {
+    uint8_t up, up1, up2, left1, left2;
+} mlr_table_near;
+unsigned mlr_table_guess(const mlr_table_near *n);
+
+/* Factors have fewer bits. */
+enum { MLR_FACTOR_NUMBER = 16, MLR_FACTOR_ROOM = MLR_BITS_ROOM(2, MLR_FACTOR_NUMBER) };
 
 #endif

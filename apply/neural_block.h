@@ -13,9 +13,19 @@ typedef struct mlr_changes {
     mlr_bit value[MLR_NEURAL_CLASSES][65 + 260];
 } mlr_changes;
 
+/* Which groups of a block carry tokens, as runs of equal flags. */
+enum { MLR_SKIP_NUMBER = 29, MLR_SKIP_ROOM = MLR_BITS_ROOM(2, MLR_SKIP_NUMBER) };
+typedef struct mlr_skips {
+    mlr_bits bits;
+    mlr_bit model[2][MLR_SKIP_ROOM];
+    uint64_t left; /* groups until the flag turns */
+    unsigned flag;
+} mlr_skips;
+
 typedef struct mlr_neural_work {
     uint8_t *expected, *context, *token; /* of a chunk */
     int32_t *sums;                       /* NULL without factors */
+    mlr_skips *skips;                    /* NULL where there are no tables */
     mlr_changes *changes;                /* NULL but in sparse records */
     mlr_nmix *mix;                       /* NULL but in mixed records */
 } mlr_neural_work;

@@ -22,8 +22,13 @@ enum {
 
 /* How often each decision was each way in the residuals that a table counted. */
 typedef struct prior {
-    uint32_t seen[MLR_NMIX_NODES][2];
+    uint16_t seen[MLR_NMIX_NODES][2]; /* a table counts 4096 */
 } prior;
+
+static void count(uint16_t *seen, uint32_t times)
+{
+    *seen = (uint16_t)(*seen + times);
+}
 
 static void count_size(prior *p, unsigned length, unsigned top_bits, unsigned known,
                        uint32_t times)
@@ -31,37 +36,37 @@ static void count_size(prior *p, unsigned length, unsigned top_bits, unsigned kn
     unsigned kind = length < 8 ? length : 8;
     unsigned node = 1;
     for (unsigned l = 0; l < SHORT && l <= length; l++) {
-        p->seen[NODE_SHORT + l][l < length] += times;
+        count(&p->seen[NODE_SHORT + l][l < length], times);
     }
     for (unsigned i = 0, at = 1; length >= SHORT && i < 6; i++) {
         unsigned bit = (length - SHORT) >> (5 - i) & 1;
-        p->seen[NODE_LONG + at][bit] += times;
+        count(&p->seen[NODE_LONG + at][bit], times);
         at = at << 1 | bit;
     }
     for (unsigned i = 0; i < known; i++) {
         unsigned bit = top_bits >> (known - 1 - i) & 1;
-        p->seen[NODE_BELOW + (kind - 1) * 7 + node - 1][bit] += times;
+        count(&p->seen[NODE_BELOW + (kind - 1) * 7 + node - 1][bit], times);
         node = node << 1 | bit;
     }
 }
 
 static void count_token(prior *p, unsigned token, unsigned fine, uint32_t times)
 {
-    p->seen[NODE_ZERO][token == 0] += times;
+    count(&p->seen[NODE_ZERO][token == 0], times);
     if (token == 0) {
         return;
     }
     if (token >= MLR_TOKEN_DIRECT) {
         unsigned length = mlr_token_bits(token, fine) + fine - 1;
-        p->seen[NODE_SIGN][0] += times / 2;
-        p->seen[NODE_SIGN][1] += times / 2;
+        count(&p->seen[NODE_SIGN][0], times / 2);
+        count(&p->seen[NODE_SIGN][1], times / 2);
         count_size(p, length, (token - MLR_TOKEN_DIRECT) & ((1U << fine) - 1), fine, times);
         return;
     }
     unsigned size = (token + 1) / 2;
     unsigned length = (unsigned)mlr_log2_u64(size);
     unsigned known = length < 3 ? length : 3;
-    p->seen[NODE_SIGN][token % 2 == 0] += times;
+    count(&p->seen[NODE_SIGN][token % 2 == 0], times);
     count_size(p, length, (size - (1U << length)) >> (length - known), known, times);
 }
 
@@ -79,7 +84,7 @@ static void begin_with_tables(mlr_nmix *m)
             count_token(&p, t, fine, (uint32_t)start[t + 1] - start[t]);
         }
         for (unsigned k = 0; k < MLR_NMIX_NODES; k++) {
-            uint32_t all = p.seen[k][0] + p.seen[k][1];
+            uint32_t all = (uint32_t)p.seen[k][0] + p.seen[k][1];
             uint64_t chance = (((uint64_t)p.seen[k][1] * 8 + 1) << 22) / (all * 8 + 2);
             uint32_t sure = all < 4 * CONFIDENT ? all / 4 : CONFIDENT;
             m->slot[0][i * MLR_NMIX_NODES + k] = (uint32_t)chance << 10 | sure;

@@ -137,14 +137,14 @@ void mlr_quant_model_shape(mlr_quant_model *q, const mlr_quant_head *h)
 
 static bool read_ratios(const mlr_quant_head *h, int32_t *ratio)
 {
-    enum { MOST = 1 << 22 };
-    mlr_bit model[MLR_QUANT_RATIO_ROOM];
+    enum { MOST = 1 << 22, LIMIT = 24, ROOM = MLR_BITS_ROOM(1, LIMIT) };
+    mlr_bit model[ROOM];
     mlr_bits d;
-    mlr_bit_reset(model, MLR_QUANT_RATIO_ROOM);
+    mlr_bit_reset(model, ROOM);
     mlr_bits_begin(&d, h->ratios, h->ratio_bytes);
     unsigned down = MLR_QUANT_POINT - h->fine;
     for (uint64_t i = 0; i < h->channels; i++) {
-        uint64_t z = mlr_bits_number(&d, model, 1);
+        uint64_t z = mlr_bits_number_in(&d, model, 1, LIMIT);
         if (z > MOST || !mlr_bits_ok(&d)) {
             return false;
         }

@@ -21,14 +21,12 @@ bool mlr_rans_ended(const mlr_rans *r)
     return ok;
 }
 
-void mlr_rans_widen(uint32_t *wide, const uint16_t *freq, unsigned tokens)
+uint32_t mlr_rans_widen(uint32_t *wide, uint32_t token, uint32_t freq)
 {
-    uint32_t slot = 0;
-    for (uint32_t t = 0; t < tokens; t++) {
-        for (uint32_t i = 0; i < freq[t] && slot < MLR_RANS_SCALE; i++) {
-            wide[slot++] = t | i << 8 | (freq[t] - 1U) << 20;
-        }
+    for (uint32_t i = 0; i < freq; i++) {
+        wide[i] = token | i << 8 | (freq - 1) << 20;
     }
+    return freq;
 }
 
 static uint32_t refill(mlr_rans *r, uint32_t x)

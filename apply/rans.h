@@ -38,8 +38,8 @@ typedef struct mlr_rans {
 
 /*
  * Decodes n tokens; context[i] & (MLR_RANS_TABLES - 1) is the table of element i and below
- * tables->count. n is a multiple of 32 except in the last call. Words beyond the end read
- * as 0: mlr_rans_ended() tells.
+ * tables->count. n is a multiple of 32 except in the last call. `token` may be `context`
+ * itself. Words beyond the end read as 0: mlr_rans_ended() tells.
  */
 typedef void (*mlr_rans_fn)(mlr_rans *r, const uint8_t *context, uint8_t *token, size_t n);
 
@@ -77,7 +77,7 @@ typedef struct mlr_rans_job {
 typedef size_t (*mlr_rans_encode_fn)(const mlr_rans_job *j, uint16_t *words,
                                      uint32_t state[MLR_RANS_LANES]);
 
-/* Expands frequencies that sum to MLR_RANS_SCALE. */
-void mlr_rans_widen(uint32_t *wide, const uint16_t *freq, unsigned tokens);
+/* Fills the `freq` entries of a token in a wide table and returns how many these are. */
+uint32_t mlr_rans_widen(uint32_t *wide, uint32_t token, uint32_t freq);
 
 #endif

@@ -49,6 +49,12 @@ void mlr_bits_put_even(mlr_bits_out *e, uint64_t v, unsigned n)
 
 void mlr_bits_put_number(mlr_bits_out *e, mlr_bit *b, unsigned fine, uint64_t v)
 {
+    mlr_bits_put_number_in(e, b, fine, 64, v);
+}
+
+void mlr_bits_put_number_in(mlr_bits_out *e, mlr_bit *b, unsigned fine, unsigned limit,
+                            uint64_t v)
+{
     unsigned length = v == 0 ? 0 : mlr_log2_u64(v) + 1;
     for (unsigned i = 0; i < length; i++) {
         mlr_bits_put(e, &b[i], 1);
@@ -59,7 +65,7 @@ void mlr_bits_put_number(mlr_bits_out *e, mlr_bit *b, unsigned fine, uint64_t v)
     if (length < 2) {
         return;
     }
-    mlr_bit *tree = b + 65 + ((size_t)length << fine);
+    mlr_bit *tree = b + limit + ((size_t)length << fine);
     unsigned below = length - 1;
     unsigned learned = below < fine ? below : fine;
     unsigned node = 1;

@@ -40,5 +40,7 @@ static inline void mlr_bits_put_raw(mlr_bits_out *e, uint32_t p16, unsigned bit)
 void mlr_bits_put(mlr_bits_out *e, mlr_bit *b, unsigned bit);
 void mlr_bits_put_even(mlr_bits_out *e, uint64_t v, unsigned n);
 void mlr_bits_put_number(mlr_bits_out *e, mlr_bit *b, unsigned fine, uint64_t v);
+void mlr_bits_put_number_in(mlr_bits_out *e, mlr_bit *b, unsigned fine, unsigned limit,
+                            uint64_t v); /* v has fewer than `limit` bits */
 
 #endif

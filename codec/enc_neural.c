@@ -5,11 +5,17 @@
 #include "codec/bits_write.h"
 #include "codec/cost.h"
 #include "codec/factors.h"
+#include "codec/lag.h"
 #include "codec/neural_study.h"
 #include "codec/strategy.h"
 #include "codec/tokens.h"
 
-enum { TABLES_WIDE = 32, TABLES_NARROW = 6, RARE = 8 /* elements a bit: no search */ };
+enum {
+    TABLES_WIDE = 32,
+    TABLES_NARROW = 6,
+    RARE = 8 /* elements a bit: no search */,
+    LAG_LEAST_BYTES = 256
+};
 
 static mlr_status no_memory(mlr_err *err)
 {
@@ -197,6 +203,81 @@ static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_p
     return status;
 }
 
+/* Every how many-th block is enough to compare two ways to count. */
+static unsigned sample_stride(const mlr_record *r)
+{
+    enum { ENOUGH = 4 };
+    uint64_t blocks = r->new_bytes / r->block_new;
+    return blocks <= ENOUGH ? 1 : (unsigned)(blocks / ENOUGH);
+}
+
+/* Whether the neighbour's change can tell anything: some elements change, some do not. */
+static bool is_mixed(const mlr_sweep *s)
+{
+    uint64_t same = 0;
+    for (unsigned i = 0; i < MLR_NEURAL_RAW; i++) {
+        same += s->counts.of[i][0];
+    }
+    return same > s->elements / 32 && same < s->elements - s->elements / 1024;
+}
+
+/* Counts a sample without and with the lag. */
+static mlr_status lag_pays(const mlr_encoding *e, const mlr_view *v,
+                           const mlr_neural_plan *with, mlr_sweep *s, bool *pays,
+                           mlr_err *err)
+{
+    mlr_neural_plan plan = *with;
+    uint64_t cost[2] = {0, 0};
+    for (unsigned i = 0; i < 2; i++) {
+        plan.model.lag = i == 0 ? 0 : with->model.lag;
+        plan.model.form = with->model.form;
+        if (mlr_neural_sweep(e, v, &plan.model, sample_stride(v->record), s, err) !=
+            MLR_OK) {
+            return err->status;
+        }
+        cost[i] = choose_form(s, &plan, e);
+    }
+    *pays = cost[1] < cost[0] - cost[0] / 512;
+    return MLR_OK;
+}
+
+/* Replaces the plan by one whose contexts know whether a neighbour changed, where that is
+   counted to be smaller. */
+static mlr_status try_lag(const mlr_encoding *e, const mlr_view *v, bool mixed,
+                          uint64_t *cost, mlr_neural_plan *p, mlr_sweep *s, mlr_err *err)
+{
+    const mlr_record *r = v->record;
+    uint64_t lag = 0;
+    if (!mixed || e->quick || !e->search || r->dtype != r->old_dtype ||
+        *cost >> 19 < LAG_LEAST_BYTES || mlr_find_lag(e, v, &lag, err) != MLR_OK ||
+        lag == 0) {
+        return err->status;
+    }
+    mlr_sweep *t = mlr_take(e->alloc, sizeof *t);
+    if (t == NULL) {
+        return no_memory(err);
+    }
+    mlr_neural_plan with = {.model = p->model};
+    with.model.form &= (uint8_t)~MLR_NEURAL_SPARSE;
+    with.model.lag = lag;
+    bool pays = true;
+    mlr_status status = MLR_OK;
+    if (sample_stride(r) > 1) {
+        status = lag_pays(e, v, &with, t, &pays, err);
+    }
+    if (status == MLR_OK && pays) {
+        status = mlr_neural_sweep(e, v, &with.model, 1, t, err);
+    }
+    uint64_t now = status == MLR_OK && pays ? choose_form(t, &with, e) : UINT64_MAX;
+    if (now < *cost) {
+        *p = with;
+        *s = *t;
+        *cost = now;
+    }
+    mlr_give(e->alloc, t, sizeof *t);
+    return status;
+}
+
 /* Replaces the plan by one with low-rank prediction where that is measured to be smaller.
  */
 static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t cost,
@@ -265,10 +346,14 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     if (status != MLR_OK) {
         return status;
     }
+    bool mixed = is_mixed(s);
     uint64_t cost = choose_form(s, p, e);
+    status = try_lag(e, v, mixed, &cost, p, s, err);
     mlr_buf factors;
     mlr_buf_init(&factors, e->alloc);
-    status = try_factors(e, v, cost, p, s, &factors, err);
+    if (status == MLR_OK) {
+        status = try_factors(e, v, cost, p, s, &factors, err);
+    }
     bool sparse = (p->model.form & MLR_NEURAL_SPARSE) != 0;
     if (mixing && !sparse) {
         p->model.form |= MLR_NEURAL_MIX | MLR_NEURAL_NARROW;
@@ -373,7 +458,7 @@ static size_t all_idle(const uint8_t *token, size_t n)
 static size_t write_skips(scratch *m, size_t n, mlr_buf *map)
 {
     mlr_bits_out e;
-    mlr_bit model[2][65 + 260];
+    mlr_bit model[2][MLR_SKIP_ROOM];
     mlr_bits_out_begin(&e, map);
     mlr_bit_reset(model[0], sizeof model / sizeof(mlr_bit));
     unsigned flag = 1;
@@ -384,7 +469,8 @@ static size_t write_skips(scratch *m, size_t n, mlr_buf *map)
         size_t group = n - at < MLR_NEURAL_GROUP ? n - at : MLR_NEURAL_GROUP;
         unsigned on = all_idle(m->token + at, group) == 0;
         if (on != flag) {
-            mlr_bits_put_number(&e, model[flag], 2, first ? run : run - 1);
+            mlr_bits_put_number_in(&e, model[flag], 2, MLR_SKIP_NUMBER,
+                                   first ? run : run - 1);
             first = false;
             flag = on;
             run = 0;
@@ -396,7 +482,7 @@ static size_t write_skips(scratch *m, size_t n, mlr_buf *map)
             used += group;
         }
     }
-    mlr_bits_put_number(&e, model[flag], 2, first ? run : run - 1);
+    mlr_bits_put_number_in(&e, model[flag], 2, MLR_SKIP_NUMBER, first ? run : run - 1);
     mlr_bits_out_end(&e);
     return used;
 }
@@ -687,6 +773,11 @@ static void describe(const mlr_record *r, mlr_buf *text)
     if (h.rank > 0) {
         say(text, " + low rank ");
         say_number(text, h.rank);
+    }
+    if (h.lag > 0) {
+        say(text, ", context of the change ");
+        say_number(text, h.lag);
+        say(text, " back");
     }
     if ((h.form & MLR_NEURAL_SPARSE) != 0) {
         say(text, ", change lists");

@@ -16,8 +16,8 @@ static mlr_status no_memory(mlr_err *err)
 
 static bool suits(const mlr_record *r)
 {
-    return r->old_bytes > 0 && r->dtype == r->old_dtype && r->old_bytes >= r->new_bytes &&
-           mlr_quant_shape_of(r->dtype) != NULL;
+    return r->new_bytes > 0 && r->old_bytes > 0 && r->dtype == r->old_dtype &&
+           r->old_bytes >= r->new_bytes && mlr_quant_shape_of(r->dtype) != NULL;
 }
 
 /* --- study --------------------------------------------------------------------------- */

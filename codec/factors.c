@@ -733,7 +733,7 @@ mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
 static void put_factor(mlr_bits_out *e, mlr_bit *model, int16_t q)
 {
     uint64_t size = (uint64_t)(q < 0 ? -q : q);
-    mlr_bits_put_number(e, model, 2, size);
+    mlr_bits_put_number_in(e, model, 2, MLR_FACTOR_NUMBER, size);
     if (size != 0) {
         mlr_bits_put_even(e, q < 0, 1);
     }
@@ -742,7 +742,7 @@ static void put_factor(mlr_bits_out *e, mlr_bit *model, int16_t q)
 void mlr_factors_write(const mlr_factors *f, uint64_t rows, uint64_t row, mlr_buf *out)
 {
     mlr_bits_out e;
-    mlr_bit model[65 + 260];
+    mlr_bit model[MLR_FACTOR_ROOM];
     size_t wide = (f->rank + 1U) / 2 * 2;
     mlr_bits_out_begin(&e, out);
     for (size_t k = 0; k < f->rank; k++) {

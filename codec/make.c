@@ -195,7 +195,9 @@ static mlr_status write_glue_chunk(maker *k, const mlr_record *r,
 
 static mlr_status encode_glue(maker *k, mlr_pair_view *v)
 {
-    mlr_choice choice = {.strategy = MLR_AUTO, .level = 19};
+    enum { LITTLE = 2 << 20 }; /* structure that is worth every effort: it costs no time */
+    uint8_t level = k->glue.size <= LITTLE ? 19 : k->plan->level;
+    mlr_choice choice = {.strategy = MLR_AUTO, .level = level};
     mlr_encoding e = encoding_for(k, &choice, NULL);
     uint8_t id;
     mlr_trial best;

@@ -117,12 +117,27 @@ static mlr_plan_record *add_record(planner *p, uint32_t pair, uint32_t member,
     return r;
 }
 
+/*
+ * What encoders take for a row: the last dimension; of kernels of a few taps (ONNX and
+ * torch keep them last) everything but the first, so that a row is a filter and not one
+ * line of a tap.
+ */
+static uint64_t row_of(const mlr_tensor *t)
+{
+    enum { TAPS = 16 };
+    uint64_t row = t->rank > 0 ? t->dim[t->rank - 1] : 0;
+    for (unsigned i = t->rank; i > 2 && row <= TAPS; i--) {
+        row *= t->dim[i - 2];
+    }
+    return row;
+}
+
 /* Elements whose bytes are in the order that decoders know keep their type. */
 static void set_type(mlr_plan_record *r, const mlr_tensor *t)
 {
     if (!t->big_endian || t->dtype->bits <= 8) {
         r->dtype = r->old_dtype = t->dtype;
-        r->row = t->rank > 0 ? t->dim[t->rank - 1] : 0;
+        r->row = row_of(t);
     }
 }
 
@@ -287,6 +302,7 @@ mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_op
                       .glue_count = p.glue_count,
                       .glue_bytes = glue_bytes,
                       .small_bytes = p.small_bytes,
+                      .level = o->choice.level,
                       .new_bytes = model_bytes(model),
                       .old_bytes = model_bytes(m->old_model)};
     return err->status;

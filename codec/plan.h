@@ -92,6 +92,7 @@ typedef struct mlr_plan {
     size_t record_count, glue_count;
     uint64_t glue_bytes, new_bytes, old_bytes;
     uint32_t small_bytes; /* tensors below travel with the structure */
+    uint8_t level;        /* of the structure, where there is much of it */
 } mlr_plan;
 
 typedef struct mlr_plan_options {

@@ -233,13 +233,18 @@ static void write_map(const mlr_tables *t, const mlr_counts *c, mlr_bits_out *e,
 static void write_q(mlr_bits_out *e, mlr_table_model *m, const uint8_t *q,
                     const uint8_t *before, unsigned t)
 {
+    mlr_table_near n = {.up = before[t],
+                        .up1 = t < 1 ? 0 : before[t - 1],
+                        .up2 = t < 2 ? 0 : before[t - 2],
+                        .left1 = t < 1 ? 0 : q[t - 1],
+                        .left2 = t < 2 ? 0 : q[t - 2]};
     unsigned left = t == 0 ? 1 : q[t - 1] == 0 ? 2U : 0;
     unsigned up = before[t] == 0 ? 1 : 0;
     mlr_bits_put(e, &m->absent[left][up], q[t] == 0);
     if (q[t] == 0) {
         return;
     }
-    unsigned guess = mlr_table_guess(q, before, t);
+    unsigned guess = mlr_table_guess(&n);
     unsigned kind = (t < 2 ? 2U : 0U) + up;
     mlr_bits_put(e, &m->zero[kind], q[t] == guess);
     if (q[t] == guess) {
@@ -247,7 +252,7 @@ static void write_q(mlr_bits_out *e, mlr_table_model *m, const uint8_t *q,
     }
     mlr_bits_put(e, &m->sign[kind], q[t] < guess);
     unsigned size = q[t] < guess ? guess - q[t] : q[t] - guess;
-    mlr_bits_put_number(e, m->size[kind], 1, size - 1);
+    mlr_bits_put_number_in(e, m->size[kind], 1, MLR_TABLE_NUMBER, size - 1);
 }
 
 static uint64_t table_bits(const uint32_t *count, const uint16_t *freq, unsigned tokens)
@@ -284,11 +289,15 @@ static void write_with(mlr_tables *t, const mlr_counts *c, unsigned fine, mlr_bu
         for (unsigned k = 0; k <= last; k++) {
             q[k] = total == 0 ? 1 : quantise(t->merged[i][k], total, fine);
         }
-        mlr_bits_put_number(&e, m.last, 1, last);
+        mlr_bits_put_number_in(&e, m.last, 1, MLR_TABLE_NUMBER, last);
         for (unsigned k = 0; k <= last; k++) {
             write_q(&e, &m, q, before, k);
         }
-        (void)mlr_table_frequencies(q, t->tokens, fine, t->freq[i]);
+        mlr_table_norm norm;
+        (void)mlr_table_norm_of(&norm, q, t->tokens, fine);
+        for (unsigned k = 0; k < t->tokens; k++) {
+            t->freq[i][k] = (uint16_t)mlr_table_frequency(&norm, k);
+        }
         t->bits += table_bits(t->merged[i], t->freq[i], t->tokens);
     }
     mlr_bits_out_end(&e);

@@ -16,6 +16,7 @@ typedef struct pieces {
     unsigned count;
     double bytes[MOST_PIECES], price[MOST_PIECES];
     double price_of_all;
+    uint64_t length; /* of each */
 } pieces;
 
 /* The same on every run and machine. */
@@ -49,39 +50,111 @@ static size_t piece_at(const pieces *p, unsigned i, uint64_t *first)
     return (size_t)n;
 }
 
-/* The standard error of bytes over price, for few pieces and a whole that is not endless.
- */
-static double error_of(const pieces *p, double ratio, double mean, double encoded)
+/* By price, cheapest first: what a curve through them needs. */
+static void sort_pieces(pieces *p)
 {
-    static const double few[] = {0, 0, 1.84, 1.32, 1.2, 1.14, 1.11, 1.09};
-    double rest = 0, n = p->count;
-    for (unsigned i = 0; i < p->count; i++) {
-        double off = p->bytes[i] - ratio * p->price[i];
-        rest += off * off;
+    for (unsigned i = 1; i < p->count; i++) {
+        for (unsigned k = i; k > 0 && p->price[k] < p->price[k - 1]; k--) {
+            double x = p->price[k], y = p->bytes[k];
+            p->price[k] = p->price[k - 1];
+            p->bytes[k] = p->bytes[k - 1];
+            p->price[k - 1] = x;
+            p->bytes[k - 1] = y;
+        }
     }
-    double left = 1 - encoded / (double)p->r->new_bytes;
-    double sure = p->count < 8 ? few[p->count] : 1.06;
-    return sure * sqrt(rest / (n * (n - 1)) * (left > 0 ? left : 0)) / mean;
 }
 
-static void extrapolate(mlr_trial *t, const pieces *p)
+/*
+ * Bytes of a stretch of this price: between two pieces on the line that joins them, outside
+ * in proportion. Strategies differ in how their payloads grow with the change; pieces of
+ * much and of little change show it. The piece `without` is left out.
+ */
+static double bytes_at(const pieces *p, double price, unsigned without)
 {
-    enum { SHORT_PIECE = 3, STRANGER = 25 }; /* percent */
-    double bytes = 0, price = 0;
+    unsigned below = p->count, above = p->count;
+    for (unsigned i = 0; i < p->count; i++) {
+        if (i != without && p->price[i] <= price) {
+            below = i;
+        } else if (i != without && above == p->count) {
+            above = i;
+        }
+    }
+    if (below == p->count || above == p->count) {
+        unsigned only = below == p->count ? above : below;
+        return p->bytes[only] * price / p->price[only];
+    }
+    double step = p->price[above] - p->price[below];
+    double part = step > 0 ? (price - p->price[below]) / step : 0;
+    return p->bytes[below] + part * (p->bytes[above] - p->bytes[below]);
+}
+
+/* For few pieces, and a whole that is not endless. */
+static double doubt(const pieces *p, unsigned free, double encoded)
+{
+    static const double few[] = {0, 1.84, 1.32, 1.2, 1.14, 1.11, 1.09};
+    double left = 1 - encoded / (double)p->r->new_bytes;
+    return (free < 7 ? few[free] : 1.06) * sqrt(left > 0 ? left : 0);
+}
+
+/* Pieces of about the same price: their mean stands for all. Returns the relative error. */
+static double by_mean(const pieces *p, double *guess, double encoded)
+{
+    double bytes = 0, price = 0, rest = 0, n = p->count;
     for (unsigned i = 0; i < p->count; i++) {
         bytes += p->bytes[i];
         price += p->price[i];
     }
     double ratio = price > 0 ? bytes / price : 0;
-    t->bytes = t->model_bytes + (uint64_t)(ratio * p->price_of_all);
-    t->error = STRANGER / 100.0;
-    if (p->count > 1 && bytes > 0) {
-        t->error = error_of(p, ratio, bytes / p->count, (double)t->encoded);
+    for (unsigned i = 0; i < p->count; i++) {
+        double off = p->bytes[i] - ratio * p->price[i];
+        rest += off * off;
     }
-    if (p->sample->priced && p->sample->piece_bytes < p->r->block_new) {
+    *guess = ratio * p->price_of_all;
+    if (p->count < 2 || bytes <= 0) {
+        return bytes > 0 ? 0.25 : 0;
+    }
+    return doubt(p, p->count - 1, encoded) * sqrt(rest / (n * (n - 1))) / (bytes / n);
+}
+
+/* Every stretch by its own price. The error is that of each piece as the others foresee it.
+ */
+static double by_curve(pieces *p, const mlr_change_cost *cost, double *guess,
+                       double encoded)
+{
+    double sum = 0, rest = 0, bytes = 0, n = p->count;
+    uint64_t whole = p->r->new_bytes, length = p->length;
+    sort_pieces(p);
+    for (uint64_t at = 0; at < whole; at += length) {
+        uint64_t now = whole - at < length ? whole - at : length;
+        double scale = (double)now / (double)length;
+        double price = mlr_change_cost_of(cost, at, now) / scale;
+        sum += scale * bytes_at(p, price, p->count);
+    }
+    for (unsigned i = 0; i < p->count; i++) {
+        double off = p->bytes[i] - bytes_at(p, p->price[i], i);
+        rest += off * off;
+        bytes += p->bytes[i];
+    }
+    *guess = sum;
+    return bytes > 0
+               ? doubt(p, p->count - 1, encoded) * sqrt(rest / (n * (n - 1))) / (bytes / n)
+               : 0;
+}
+
+static void extrapolate(mlr_trial *t, pieces *p, const mlr_change_cost *cost)
+{
+    enum { SHORT_PIECE = 3 }; /* percent */
+    double least = INFINITY, most = 0, guess, encoded = (double)t->encoded;
+    for (unsigned i = 0; i < p->count; i++) {
+        least = fmin(least, p->price[i]);
+        most = fmax(most, p->price[i]);
+    }
+    bool differ = p->count > 2 && least > 0 && most > 1.05 * least;
+    t->error = differ ? by_curve(p, cost, &guess, encoded) : by_mean(p, &guess, encoded);
+    t->bytes = t->model_bytes + (uint64_t)guess;
+    if (p->sample->priced && p->length < p->r->block_new) {
         /* A whole block has more to refer to, and starts but once. */
-        t->error +=
-            SHORT_PIECE / 100.0 * log2((double)p->r->block_new / p->sample->piece_bytes);
+        t->error += SHORT_PIECE / 100.0 * log2((double)p->r->block_new / (double)p->length);
     }
     if (t->bytes > 0) { /* the model is known */
         t->error *= (double)(t->bytes - t->model_bytes) / (double)t->bytes;
@@ -107,6 +180,7 @@ static void encode_pieces(mlr_trial *out, const mlr_session *s, mlr_bench *bench
         size_t n = piece_at(p, i, &first);
         payload.size = 0;
         if (mlr_session_block(s, bench, first, n, &payload, err) == MLR_OK) {
+            p->length = n;
             p->bytes[i] = (double)payload.size;
             p->price[i] = mlr_change_cost_of(cost, first, n);
             out->encoded += n;
@@ -126,7 +200,7 @@ static mlr_status run_pieces(mlr_trial *out, const mlr_session *s, mlr_bench *be
     bool plain = !sample->priced || !follows_change(s);
     if (mlr_change_cost_make(&cost, s->encoding, s->view, plain, err) == MLR_OK) {
         encode_pieces(out, s, bench, &p, &cost, err);
-        extrapolate(out, &p);
+        extrapolate(out, &p, &cost);
     }
     mlr_change_cost_release(&cost);
     return err->status;
@@ -305,7 +379,10 @@ mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,
     mlr_candidates c = mlr_candidates_for(v->record, choice, device);
     *id = MLR_STRATEGY_raw;
     *best = (mlr_trial){.bytes = v->record->new_bytes, .exact = true, .lossless = true};
-    if (choice->strategy >= 0 && c.count == 1) {
+    /* A trial costs a study. One candidate needs none: where memory is no question, whoever
+       encodes falls back to raw blocks or a raw record by itself. */
+    bool free_memory = e->max_state == 0 && e->max_work == 0;
+    if (c.count == 1 && (choice->strategy >= 0 || free_memory)) {
         *id = c.id[0];
         return MLR_OK;
     }

@@ -204,7 +204,7 @@ static void collect_notes(mlr_app *app)
         } else {
             mlr_survey_apply(app->survey, &app->session.rows, n);
             if (app->survey->matched) {
-                mlr_desk_matched(app);
+                mlr_desk_matched(app, &app->survey->diff.matching);
             }
         }
         n = next;
@@ -320,8 +320,7 @@ bool mlr_app_busy(mlr_app *app)
 {
     return mlr_job_state_of(&app->job) != MLR_JOB_IDLE ||
            mlr_job_state_of(&app->desk.job) != MLR_JOB_IDLE ||
-           mlr_job_state_of(&app->exporter.job) != MLR_JOB_IDLE ||
-           poll_screens(app);
+           mlr_job_state_of(&app->exporter.job) != MLR_JOB_IDLE || poll_screens(app);
 }
 
 static bool poll_job(mlr_app *app)
@@ -469,6 +468,9 @@ static void act_everywhere(mlr_app *app, mlr_action action)
         break;
     case MLR_DO_TAB_1:
         show_pair_screen(app, MLR_SCREEN_TENSORS);
+        break;
+    case MLR_DO_TAB_4:
+        show_pair_screen(app, MLR_SCREEN_TUNE);
         break;
     case MLR_DO_TAB_6:
         show_pair_screen(app, MLR_SCREEN_EXPORT);

@@ -80,17 +80,48 @@ static void draw_title(const mlr_app *app, mlr_pane v)
     mlr_put(v, 0, at, MLR_ROLE_TITLE_PATH, text);
 }
 
+/* How tabs are drawn: with spaces round them, tightly, or by their keys alone. */
+enum { TABS_WIDE, TABS_TIGHT, TABS_KEYS };
+
+static int tab_width(const mlr_app *app, int i, int how)
+{
+    const mlr_screen *s = mlr_screen_get((mlr_screen_id)i);
+    bool named = how != TABS_KEYS || app->tab == (mlr_screen_id)i;
+    int text = named ? mlr_text_width(s->title, strlen(s->title)) + 1 : 0;
+    return s->tab == 0 ? 0 : text + 3 + (how == TABS_WIDE);
+}
+
+static int tabs_fit(const mlr_app *app)
+{
+    int over = app->over == MLR_SCREEN_NONE ? 0 : 12;
+    for (int how = TABS_WIDE; how < TABS_KEYS; how++) {
+        int width = 1 + over;
+        for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
+            width += tab_width(app, i, how);
+        }
+        if (width <= app->cols - 7) {
+            return how;
+        }
+    }
+    return TABS_KEYS;
+}
+
 static void draw_tabs(const mlr_app *app, mlr_pane v)
 {
     int at = 1;
+    int how = tabs_fit(app);
     for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
         const mlr_screen *s = mlr_screen_get((mlr_screen_id)i);
         if (s->tab == 0) {
             continue;
         }
-        bool active = app->tab == (mlr_screen_id)i && app->over == MLR_SCREEN_NONE;
+        bool here = app->tab == (mlr_screen_id)i;
+        bool active = here && app->over == MLR_SCREEN_NONE;
         mlr_role role = active ? MLR_ROLE_TAB_ACTIVE : MLR_ROLE_TAB;
-        at = mlr_putf(v, 1, at, role, active ? "[%c %s]" : " %c %s ", s->tab, s->title) + 1;
+        bool named = how != TABS_KEYS || here;
+        (void)mlr_putf(v, 1, at, role, active ? "[%c%s%s]" : " %c%s%s ", s->tab,
+                       named ? " " : "", named ? s->title : "");
+        at += tab_width(app, i, how);
     }
     if (app->over != MLR_SCREEN_NONE) {
         mlr_putf(v, 1, at, MLR_ROLE_TAB_ACTIVE, "[%s]", mlr_screen_get(app->over)->title);
@@ -256,13 +287,14 @@ void mlr_app_mouse(mlr_app *app, int row, int col, int button)
         return;
     }
     int at = 1; /* as draw_tabs lays them out */
+    int how = tabs_fit(app);
     for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
-        const mlr_screen *s = mlr_screen_get((mlr_screen_id)i);
-        int width = s->tab == 0 ? 0 : mlr_text_width(s->title, strlen(s->title)) + 4;
+        int width = tab_width(app, i, how);
         if (width > 0 && col >= at && col < at + width) {
-            mlr_app_key(app, (mlr_key)s->tab);
+            mlr_app_key(app, (mlr_key)mlr_screen_get((mlr_screen_id)i)->tab);
+            return;
         }
-        at += width > 0 ? width + 1 : 0;
+        at += width;
     }
     if (col >= app->cols - 7) {
         mlr_app_key(app, '?');

@@ -385,6 +385,8 @@ static void draw_verdict(const mlr_apply_view *a, mlr_pane v, int row)
     mlr_put(v, row, 1, role, fit);
     if (r->state == MLR_RUN_DONE && a->facts.known && row + 1 < v.rows) {
         mlr_putf(v, row + 1, 1, MLR_ROLE_DIM, "sha256 %s", a->facts.digest[0]);
+    } else if (r->state == MLR_RUN_FAILED && row + 1 < v.rows) {
+        mlr_put(v, row + 1, 1, MLR_ROLE_DIM, "e changes the run, r tries again");
     } else if (r->peak_data > 0 && r->peak_in[0] != '\0' && row + 1 < v.rows) {
         mlr_putf(v, row + 1, 1, MLR_ROLE_DIM, "peak in %s", r->peak_in);
     }
@@ -392,7 +394,7 @@ static void draw_verdict(const mlr_apply_view *a, mlr_pane v, int row)
 
 static int draw_sparks(const mlr_patch_run *r, mlr_pane v, int row, int spare)
 {
-    int each = spare >= 13 ? 3 : spare >= 9 ? 2 : spare >= 4 ? 1 : 0;
+    int each = spare >= 19 ? 5 : spare >= 13 ? 3 : spare >= 9 ? 2 : spare >= 4 ? 1 : 0;
     if (each == 0) {
         return row;
     }
@@ -413,7 +415,7 @@ void mlr_apply_draw_run(const mlr_apply_view *a, mlr_pane v)
 {
     const mlr_patch_run *r = &a->run;
     int row = 0;
-    int runs = v.rows >= 20 ? (v.rows >= 34 ? 9 : 5) : 0;
+    int runs = v.rows < 20 ? 0 : v.rows >= 34 ? (int)a->pasts + 3 : 5;
     mlr_cursor_at(v, 0, 1);
     draw_memory(r, v, &row);
     if (v.rows >= 12) {

@@ -23,9 +23,9 @@ enum {
 typedef struct mlr_desk_sums {
     size_t to_predict, predicted, picked; /* rows that travel; with a forecast; by hand */
     double bytes, error_bytes;            /* of those with a forecast */
-    double encode_s, decode_s;            /* on one thread */
-    uint64_t memory;                      /* of a serial applier, about */
-    size_t count_by[MLR_STRATEGY_LIMIT];  /* rows by strategy id */
+    double encode_s, decode_s; /* on one thread: as measured here; by the table of prices */
+    uint64_t memory;           /* of a serial applier, about */
+    size_t count_by[MLR_STRATEGY_LIMIT]; /* rows by strategy id */
     double bytes_by[MLR_STRATEGY_LIMIT];
     bool exact; /* every figure was encoded whole */
 } mlr_desk_sums;
@@ -74,7 +74,9 @@ void mlr_desk_begin(mlr_app *app);
 /* Drops forecasts, keeps choices: the matching is about to go. */
 void mlr_desk_forget(mlr_app *app);
 /* The matching is final: forecasts may start. */
-void mlr_desk_matched(mlr_app *app);
+void mlr_desk_matched(mlr_app *app, const mlr_matching *m);
+/* Writes what is known into every row. */
+void mlr_desk_show(mlr_app *app);
 /* Takes what forecasts brought and starts the next ones; whether any run. */
 bool mlr_desk_poll(mlr_app *app);
 /* Whether the action was one of the desk's. */
@@ -91,7 +93,8 @@ void mlr_desk_progress(const mlr_desk *d, uint64_t *done, uint64_t *total);
 /* Whether a row's bytes have to travel, so that there is something to choose. */
 bool mlr_row_travels(const mlr_ui_row *r);
 
-/* Whether actions concern the row: it is marked or, where none is, has the focus. */
+/* Whether actions concern the row: it is marked or, where none is, has the focus; on the
+   Tune screen without marks every row. */
 bool mlr_desk_in_scope(const mlr_app *app, size_t row);
 size_t mlr_desk_scope_count(const mlr_app *app);
 
@@ -99,6 +102,9 @@ size_t mlr_desk_scope_count(const mlr_app *app);
 mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick);
+
+/* Asks for a budget: 0 size, 1 memory, 2 time to decode. */
+void mlr_desk_ask_budget(mlr_app *app, int which);
 
 /* One step: `pick` (level 0: auto) for all rows in scope. */
 void mlr_desk_choose(mlr_app *app, mlr_pick pick);

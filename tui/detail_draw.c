@@ -327,10 +327,11 @@ static void draw_bins(mlr_pane v, const bins *b, const double *bin, int width,
 static void draw_axis(mlr_pane v, int row, int col, const bins *b, int width)
 {
     int until = 0;
+    int apart = width >= 3 ? 2 : 4; /* powers of two between labels */
     for (size_t i = 0; i < b->n; i++) {
         int e = (int)b->first + (int)i * b->step - MLR_LOG_BIAS;
         int at = col + (int)i * width;
-        if (at < until || (e % 4 != 0 && b->step == 1)) {
+        if (at < until || (e % apart != 0 && b->step == 1)) {
             continue;
         }
         until = mlr_putf(v, row, at, MLR_ROLE_DIM, "%d", e) + 1;
@@ -361,7 +362,7 @@ static void draw_overlay(const bins *b, mlr_pane in, int width)
         for (int r = 0; r < high; r++) {
             for (int k = 0; k + 1 < width || k == 0; k++) {
                 mlr_put_glyph(plot, plot.rows - 1 - r, (int)i * width + k,
-                              MLR_ROLE_HIST_DELTA, MLR_G_SHADE_1);
+                              MLR_ROLE_HIST_DELTA, MLR_G_SHADE_2);
             }
         }
     }
@@ -378,7 +379,7 @@ static void draw_overlay(const bins *b, mlr_pane in, int width)
     at = mlr_put(in, 0, at, MLR_ROLE_DIM, "old") + 2;
     at = mlr_put(in, 0, at, MLR_ROLE_HIST_NEW, "██ ");
     at = mlr_put(in, 0, at, MLR_ROLE_DIM, "new") + 2;
-    at = mlr_put(in, 0, at, MLR_ROLE_HIST_DELTA, "░░ ");
+    at = mlr_put(in, 0, at, MLR_ROLE_HIST_DELTA, "▒▒ ");
     mlr_put(in, 0, at, MLR_ROLE_DIM, "Δ");
     draw_axis(in, in.rows - 1, 3, b, width);
 }
@@ -417,9 +418,13 @@ void mlr_detail_draw_histogram(const mlr_detail_view *d, mlr_pane v, bool focuse
 /* --- forecasts --------------------------------------------------------------------------
  */
 
-static const char *verdict(const mlr_study *s, size_t i)
+static const char *verdict(const mlr_detail_view *d, size_t i)
 {
+    const mlr_study *s = &d->study;
     const mlr_study_forecast *f = &s->forecast[i];
+    if (d->pick.level == f->level && d->pick.strategy == f->strategy) {
+        return "chosen";
+    }
     if (f->verdict == MLR_STUDY_TOO_LARGE) {
         return "does not suit";
     }
@@ -513,13 +518,13 @@ static void draw_forecast(const mlr_detail_view *d, mlr_pane in, int row, size_t
     snprintf(text, sizeof text, "%u", f->level);
     mlr_put_right(v, row, c.level, role, text);
     if (!fits) {
-        mlr_put(v, row, c.level + 2, MLR_ROLE_DIM, verdict(s, i));
+        mlr_put(v, row, c.level + 2, MLR_ROLE_DIM, verdict(d, i));
         return;
     }
     const mlr_tensor *t = s->pair.new_tensor;
     draw_figures(v, row, &f->p, t == NULL ? 0 : t->data.len, &c);
     if (c.verdict > 0) {
-        mlr_put(v, row, c.verdict, role, verdict(s, i));
+        mlr_put(v, row, c.verdict, role, verdict(d, i));
     }
 }
 

@@ -32,6 +32,7 @@ typedef struct mlr_detail_view {
     unsigned zooms;
     bool zooming; /* the next map is another window: the cursor goes to its middle */
     mlr_ui_table numbers, forecasts;
+    mlr_pick pick; /* what holds for the row; level 0: auto */
 } mlr_detail_view;
 
 typedef struct mlr_rect {

@@ -108,6 +108,14 @@ void mlr_outlook_put(mlr_outlook *o, const mlr_cast *cast)
     *to = *cast;
 }
 
+void mlr_outlook_forget(mlr_outlook *o)
+{
+    if (o->slot != NULL) {
+        memset(o->slot, 0, o->room * sizeof *o->slot);
+    }
+    o->count = 0;
+}
+
 /* --- asking -----------------------------------------------------------------------------
  */
 

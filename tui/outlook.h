@@ -44,7 +44,8 @@ typedef struct mlr_outlook {
     mlr_inflater inflater;
 } mlr_outlook;
 
-/* Stage B of the matching is done; it stays until release. NULL where memory is short. */
+/* Stage B of the matching is done; it stays until release. `m` NULL: a store that others
+   fill. NULL where memory is short. */
 mlr_outlook *mlr_outlook_make(const mlr_matching *m, const mlr_allocator *alloc);
 
 /* After the job has been joined. NULL is fine. */
@@ -53,6 +54,9 @@ void mlr_outlook_release(mlr_outlook *o);
 /* The answer to a question at any effort, or NULL. */
 const mlr_cast *mlr_outlook_find(const mlr_outlook *o, uint32_t row, int strategy,
                                  int level);
+
+/* Drops every answer. Only while the job is idle. */
+void mlr_outlook_forget(mlr_outlook *o);
 
 /* Keeps an answer; one of higher effort replaces one of lower. */
 void mlr_outlook_put(mlr_outlook *o, const mlr_cast *cast);

@@ -81,7 +81,9 @@ static void keep_sample(mlr_patch_run *r)
             r->sample[i] = r->sample[2 * i + 1];
         }
         r->samples = MLR_RUN_SAMPLES / 2;
+        r->skipped = r->every; /* this line is the first half of the next sample */
         r->every *= 2;
+        return;
     }
     r->sample[r->samples] = sample_of(r);
     r->samples++;
@@ -113,8 +115,10 @@ bool mlr_run_line(mlr_patch_run *r, const char *line, size_t n)
     at->elapsed = json_number_value(json_object_get(o, "elapsed_s"));
     const json_t *left = json_object_get(o, "left_s");
     at->left = json_is_number(left) ? json_number_value(left) : -1;
-    at->rss = number(o, "rss_bytes");
-    at->data = number(o, "data_bytes");
+    if (json_object_get(o, "rss_bytes") != NULL) {
+        at->rss = number(o, "rss_bytes");
+        at->data = number(o, "data_bytes");
+    }
     if (json_object_get(o, "base_total") != NULL) {
         at->base_done = number(o, "base_done");
         at->base_total = number(o, "base_total");

@@ -39,6 +39,10 @@ static void fill_in(mlr_app *app, mlr_apply_view *a)
     if (a->wish.base[0] == '\0') {
         snprintf(a->wish.base, sizeof a->wish.base, "%s", app->session.old_path);
     }
+    if (a->wish.patch[0] == '\0' && app->exporter.state == MLR_EXPORT_DONE &&
+        !app->exporter.wish.dry_run) {
+        snprintf(a->wish.patch, sizeof a->wish.patch, "%s", app->exporter.wish.patch);
+    }
     if (app->patch_path != NULL && a->wish.patch[0] == '\0') {
         snprintf(a->wish.patch, sizeof a->wish.patch, "%s", app->patch_path);
     }

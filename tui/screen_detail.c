@@ -145,6 +145,8 @@ static void arrange(mlr_app *app, void *state, int rows, int cols)
     mlr_detail_view *d = state;
     follow(app, d);
     mlr_detail_layout l = mlr_detail_arrange(d, rows, cols);
+    d->pick = d->row < app->session.rows.count ? mlr_desk_pick(&app->desk, d->row)
+                                               : (mlr_pick){0};
     const mlr_cells_window *w = &d->study.map.window;
     const mlr_rect *map = &l.pane[MLR_PANE_MAP];
     int lines = map->rows - 2 - (l.cell.rows == 0 ? 1 : 0);
@@ -347,6 +349,12 @@ static bool act_hex(mlr_app *app, mlr_detail_view *d, mlr_action action)
     case MLR_DO_PAGE_DOWN:
         hex_move(app, d, line * (app->rows - 10));
         return true;
+    case MLR_DO_TOP:
+        hex_move(app, d, -(int64_t)d->element);
+        return true;
+    case MLR_DO_BOTTOM:
+        hex_move(app, d, INT32_MAX);
+        return true;
     default:
         return false;
     }
@@ -428,6 +436,20 @@ static void next_pane(mlr_detail_view *d)
     d->hex = false;
 }
 
+/* The strategy and level under the cursor, for this tensor or the marked ones. */
+static void choose(mlr_app *app, mlr_detail_view *d)
+{
+    if (d->forecasts.cursor >= d->study.forecasts) {
+        return;
+    }
+    const mlr_study_forecast *f = &d->study.forecast[d->forecasts.cursor];
+    if (f->verdict != MLR_STUDY_FITS) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "this strategy does not suit this tensor");
+        return;
+    }
+    mlr_desk_choose(app, (mlr_pick){.strategy = f->strategy, .level = f->level});
+}
+
 static bool act(mlr_app *app, void *state, mlr_action action)
 {
     mlr_detail_view *d = state;
@@ -464,6 +486,8 @@ static bool act(mlr_app *app, void *state, mlr_action action)
     case MLR_DO_ENTER:
         if (d->pane == MLR_PANE_MAP && !d->hex) {
             zoom_in(app, d);
+        } else if (d->pane == MLR_PANE_FORECASTS && !d->hex) {
+            choose(app, d);
         }
         return true;
     case MLR_DO_ZOOM_OUT:
@@ -502,7 +526,7 @@ static void status(const mlr_app *app, const void *state, char *to, size_t room)
 
 const mlr_screen mlr_screen_detail = {
     .title = "Detail",
-    .where = MLR_IN_LIST | MLR_IN_DETAIL,
+    .where = MLR_IN_LIST | MLR_IN_DETAIL | MLR_IN_PAIR,
     .tab = '3',
     .open = open_detail,
     .arrange = arrange,

@@ -175,7 +175,7 @@ static void begin_forecaster(forecaster *f, mlr_study *s, mlr_job *job,
                                    .kernels = mlr_host_kernels(),
                                    .alloc = s->alloc,
                                    .tick = tick,
-                                   .clock = now};
+                                   .clock = s->clock};
 }
 
 static void post(forecaster *f, const mlr_study_forecast *row)
@@ -280,8 +280,10 @@ static mlr_status forecast(mlr_study *s, mlr_job *job, const mlr_tick *tick, mlr
         return err->status;
     }
     if (mlr_plan_records_of(&s->plan, s->index, &first) == 0) {
-        s->why_none = s->pair.new_tensor == NULL
-                          ? "removed: a patch holds nothing of it"
+        const mlr_pairing *pair = &s->matching->pairs[s->index];
+        s->why_none = s->pair.new_tensor == NULL ? "removed: a patch holds nothing of it"
+                      : pair->change == MLR_CHANGE_SAME
+                          ? "copied from the base with its neighbours"
                           : "travels with the structure: too small for a record";
         return MLR_OK;
     }
@@ -341,6 +343,7 @@ mlr_status mlr_study_init(mlr_study *s, const mlr_allocator *alloc, int wake_fd,
     memset(s, 0, sizeof *s);
     s->alloc = alloc;
     s->job.wake_fd = wake_fd;
+    s->clock = now;
     mlr_pool_init(&s->pool, alloc);
     s->work = mlr_take(alloc, sizeof *s->work);
     if (s->work == NULL) {

@@ -77,6 +77,7 @@ typedef struct mlr_study {
     const mlr_allocator *alloc; /* borrowed, thread-safe */
     mlr_job job;
     mlr_threads *threads;
+    mlr_clock clock; /* NULL: speeds stay unknown */
     /* What is looked at. */
     mlr_pair pair;
     uint32_t index;               /* of the pairing */

@@ -314,6 +314,7 @@ static bool prepare(mlr_term *t, const mlr_grid *g, const mlr_theme *theme)
         if (mlr_grid_resize(&t->shown, g->rows, g->cols, NULL) != MLR_OK) {
             return false;
         }
+        (void)clearok(stdscr, TRUE); /* terminals reflow as they like */
         other = true;
     }
     t->all = t->all || other;

@@ -21,9 +21,14 @@ enum { HEAD = 9 };
 static const char *const types[] = {"bf16",    "f16", "f32", "f64",
                                     "f8_e4m3", "i8",  "u16", "i64"};
 
-static const mlr_dtype *type_of(uint8_t byte)
+static const char *const quantised[] = {"q4_0", "q4_1", "q5_0", "q5_1", "q8_0",   "q2_k",
+                                        "q3_k", "q4_k", "q5_k", "q6_k", "iq4_nl", "mxfp4",
+                                        "i8",   "u8",   "i4",   "u4"};
+
+static const mlr_dtype *type_of(uint8_t byte, unsigned strategy)
 {
-    const char *name = types[byte % 8];
+    const char *name =
+        strategy == MLR_STRATEGY_neural_quant ? quantised[byte % 16] : types[byte % 8];
     return mlr_dtype_named(name, strlen(name));
 }
 
@@ -74,9 +79,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t model_bytes = data[5] | (size_t)data[6] << 8;
     size_t rest = size - HEAD;
     model_bytes = model_bytes < rest ? model_bytes : rest;
-    const mlr_dtype *now = type_of(data[0]);
-    const mlr_dtype *was = data[1] == 0 ? now : type_of(data[1]);
-    const mlr_decoder *decoder = mlr_decoder_get(16 + data[8] % 2);
+    unsigned strategy = 16 + data[8] % 3;
+    const mlr_dtype *now = type_of(data[0], strategy);
+    const mlr_dtype *was = data[1] == 0 ? now : type_of(data[1], strategy);
+    const mlr_decoder *decoder = mlr_decoder_get(strategy);
+    if (now->block_items > 1) {
+        elements %= 100; /* blocks */
+    }
     if (decoder == NULL) {
         return 0;
     }

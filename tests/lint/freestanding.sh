@@ -1,6 +1,7 @@
 #!/bin/sh
 # freestanding.sh COMPILER FOLDER FILES...: builds the applier for bare metal and proves that
-# it needs nothing but itself, mem*() and compiler helpers. Prints code size and stack.
+# it needs nothing but itself, mem*() and compiler helpers, and that no frame is larger than
+# 1 KiB. Prints code size (of all, and of a linked applier with few strategies) and stack.
 cc=$1 out=$2
 shift 2
 ${cc%% *} --version >/dev/null 2>&1 || { echo "  skip  check-free: no ${cc%% *}"; exit 0; }
@@ -9,7 +10,7 @@ size=$(command -v llvm-size || command -v llvm-size-14 || echo size)
 rm -rf "$out" && mkdir -p "$out" || exit 1
 for f in "$@"; do
     o=$out/$(printf '%s' "${f%.c}" | tr / _).o
-    $cc -std=c11 -Os -ffreestanding -ffunction-sections -fstack-usage -I. -c "$f" -o "$o" || exit 1
+    $cc -std=c11 -Oz -ffreestanding -ffunction-sections -fstack-usage -I. -c "$f" -o "$o" || exit 1
 done
 own=$($nm -g --defined-only "$out"/*.o | awk 'NF == 3 { print $3 }')
 foreign=$($nm -u "$out"/*.o | awk 'NF == 2 { print $2 }' | sort -u |
@@ -17,4 +18,16 @@ foreign=$($nm -u "$out"/*.o | awk 'NF == 2 { print $2 }' | sort -u |
 [ -z "$foreign" ] || { echo "apply/ needs a hosted function:" $foreign; exit 1; }
 code=$($size "$out"/*.o | awk 'NR > 1 { n += $1 } END { print n }')
 stack=$(sort -t"	" -k2nr "$out"/*.su | awk -F"	" 'NR == 1 { print $2 " bytes in " $1 }' | sed 's/ in [^:]*:[0-9]*:/ in /')
-echo "  ok    freestanding apply/: $code bytes of code and tables, largest frame $stack"
+[ "${stack%% *}" -le 1024 ] || { echo "apply/ has a frame above 1 KiB: $stack"; exit 1; }
+core=
+lld=$(command -v ld.lld || command -v ld.lld-14)
+if [ -n "$lld" ]; then
+    # The decoder table decides what is linked; an applier's calls are the roots.
+    $cc -std=c11 -Oz -ffreestanding -ffunction-sections -I. \
+        -DMLR_STRATEGY_TABLE='"apply/strategies_core.def"' -c apply/decoder.c -o "$out/core_decoder.o" || exit 1
+    objects=$(ls "$out"/*.o | grep -v '/apply_decoder\.o$')
+    $lld --gc-sections --unresolved-symbols=ignore-all -e mlr_apply_step -u mlr_patch_peek \
+        -u mlr_patch_header_read -u mlr_apply_need_of -u mlr_apply_begin $objects -o "$out/core" || exit 1
+    core=$($size "$out/core" | awk 'NR == 2 { print ", " $1 " of them with raw, copy, mix and neural only" }')
+fi
+echo "  ok    freestanding apply/: $code bytes of code and tables$core; largest frame $stack"

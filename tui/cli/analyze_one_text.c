@@ -221,10 +221,10 @@ static void print_rank(const view *v)
     }
     label(v->a->cli, "Low rank");
     for (uint32_t k = 1; k <= r->ranks; k *= 4) {
-        fprintf(v->a->cli->out, "%srank %" PRIu32 " holds %.1f%%", k > 1 ? ", " : "", k,
+        fprintf(v->a->cli->out, "%s%" PRIu32 ": %.1f%%", k > 1 ? ", " : "rank ", k,
                 100 * r->energy[k]);
     }
-    fprintf(v->a->cli->out, "%s\n", r->whole ? "" : " (sampled)");
+    fprintf(v->a->cli->out, " of the change%s\n", r->whole ? "" : " (sampled)");
 }
 
 /* --- histogram --------------------------------------------------------------------------

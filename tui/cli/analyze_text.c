@@ -39,6 +39,19 @@ static void put_real(char *cell, double v)
     (void)snprintf(cell, MLR_TABLE_CELL, v == 0 ? "-" : "%.1e", v);
 }
 
+static void put_ratio(char *cell, uint64_t size, uint64_t patch)
+{
+    double ratio = patch > 0 ? (double)size / (double)patch : 0;
+    if (ratio > 0) {
+        ratio = ratio > 9999 ? 9999 : ratio;
+        (void)snprintf(cell, MLR_TABLE_CELL,
+                       ratio < 100    ? "%.2fx"
+                       : ratio < 9999 ? "%.0fx"
+                                      : ">%.0fx",
+                       ratio);
+    }
+}
+
 static void print_table(view *v, const mlr_column *column, size_t columns,
                         void (*row)(void *ctx, size_t i, mlr_row *row))
 {
@@ -56,26 +69,31 @@ static void print_table(view *v, const mlr_column *column, size_t columns,
 /* --- totals -----------------------------------------------------------------------------
  */
 
-static void print_pair(const mlr_analyze *a)
-{
-    mlr_cli *cli = a->cli;
-    char old[512], new_name[512], x[MLR_TEXT], y[MLR_TEXT];
-    (void)mlr_printable(old, sizeof old, a->old_path, strlen(a->old_path));
-    (void)mlr_printable(new_name, sizeof new_name, a->new_path, strlen(a->new_path));
-    fprintf(cli->out, "%s%s%s\n%s%s%s\n", mlr_cli_on(cli, MLR_STYLE_TITLE), old,
-            mlr_cli_off(cli, MLR_STYLE_TITLE), mlr_cli_on(cli, MLR_STYLE_TITLE), new_name,
-            mlr_cli_off(cli, MLR_STYLE_TITLE));
-    const mlr_model *m = a->diff.matching.new_model;
-    fprintf(cli->out, "%s models, ", m->members[0].format->title);
-    fprintf(cli->out, "%s of tensors before, %s after\n\n",
-            mlr_text_size(x, a->summary.all.old_bytes),
-            mlr_text_size(y, a->summary.all.new_bytes));
-}
-
 static void label(mlr_cli *cli, const char *name)
 {
     fprintf(cli->out, "  %s%-10s%s ", mlr_cli_on(cli, MLR_STYLE_DIM), name,
             mlr_cli_off(cli, MLR_STYLE_DIM));
+}
+
+static void print_path(const mlr_analyze *a, const char *name, const char *path,
+                       uint64_t bytes)
+{
+    mlr_cli *cli = a->cli;
+    char text[512], size[MLR_TEXT];
+    (void)mlr_printable(text, sizeof text, path, strlen(path));
+    mlr_text_elide(text, sizeof text, cli->width - 26, cli->utf8);
+    label(cli, name);
+    fprintf(cli->out, "%s%s%s  %s\n", mlr_cli_on(cli, MLR_STYLE_TITLE), text,
+            mlr_cli_off(cli, MLR_STYLE_TITLE), mlr_text_size(size, bytes));
+}
+
+static void print_pair(const mlr_analyze *a)
+{
+    const mlr_model *m = a->diff.matching.new_model;
+    print_path(a, "Old", a->old_path, a->summary.all.old_bytes);
+    print_path(a, "New", a->new_path, a->summary.all.new_bytes);
+    label(a->cli, "Format");
+    fprintf(a->cli->out, "%s\n", m->members[0].format->title);
 }
 
 static void print_changes(const mlr_analyze *a)
@@ -133,7 +151,7 @@ static void print_patch(const mlr_analyze *a)
     }
     putc('\n', cli->out);
     label(cli, "");
-    fprintf(cli->out, "of it %s structure; applying needs %s for blocks and tables\n",
+    fprintf(cli->out, "of it %s structure; applying takes %s of memory\n",
             mlr_text_size(x, a->structure_bytes), mlr_text_size(y, a->total.memory));
 }
 
@@ -147,15 +165,16 @@ static uint64_t bytes_shown(const mlr_analyze *a, const mlr_analyze_group *g)
 
 static void fill_group(const view *v, const mlr_analyze_group *g, mlr_row *row)
 {
-    (void)mlr_text_exact(row->cell[1], g->tensors);
-    (void)mlr_text_share(row->cell[2], g->changed_elements, g->elements);
-    put_real(row->cell[3], mlr_analyze_relative(g->delta_square, g->old_square));
-    (void)mlr_text_size(row->cell[4], g->new_bytes);
+    (void)mlr_text_share(row->cell[1], g->changed_elements, g->elements);
+    put_real(row->cell[2], mlr_analyze_relative(g->delta_square, g->old_square));
     if (!v->a->predicted) {
+        (void)mlr_text_size(row->cell[3], g->new_bytes);
+        (void)mlr_text_exact(row->cell[4], g->tensors);
         return;
     }
-    (void)mlr_text_size(row->cell[5], g->patch_bytes);
-    (void)mlr_text_bar(row->cell[6], MLR_TABLE_CELL, g->patch_bytes, v->largest, BAR,
+    put_ratio(row->cell[3], g->new_bytes, g->patch_bytes);
+    (void)mlr_text_size(row->cell[4], g->patch_bytes);
+    (void)mlr_text_bar(row->cell[5], MLR_TABLE_CELL, g->patch_bytes, v->largest, BAR,
                        v->a->cli->utf8);
 }
 
@@ -186,11 +205,12 @@ static void group_row(void *ctx, size_t i, mlr_row *row)
 static void print_groups(const mlr_analyze *a, const char *title,
                          const mlr_analyze_groups *groups, size_t most)
 {
+    const char *third = a->predicted ? "Ratio" : "Size";
+    const char *fourth = a->predicted ? "Patch" : "Tensors";
     const mlr_column column[] = {
-        {title, MLR_ELASTIC, MLR_STYLE_ACCENT},  {"Tensors", MLR_RIGHT, MLR_STYLE_PLAIN},
-        {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN}, {"Relative", MLR_RIGHT, MLR_STYLE_PLAIN},
-        {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},    {"Patch", MLR_RIGHT, MLR_STYLE_PLAIN},
-        {"", MLR_LEFT, MLR_STYLE_GOOD}};
+        {title, MLR_ELASTIC, MLR_STYLE_ACCENT},   {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN},
+        {"Relative", MLR_RIGHT, MLR_STYLE_PLAIN}, {third, MLR_RIGHT, MLR_STYLE_PLAIN},
+        {fourth, MLR_RIGHT, MLR_STYLE_PLAIN},     {"", MLR_LEFT, MLR_STYLE_GOOD}};
     view v = {.a = a, .groups = groups};
     if (groups->count == 0) {
         return;
@@ -201,7 +221,7 @@ static void print_groups(const mlr_analyze *a, const char *title,
         v.largest = n > v.largest ? n : v.largest;
     }
     putc('\n', a->cli->out);
-    print_table(&v, column, a->predicted ? 7 : 5, group_row);
+    print_table(&v, column, a->predicted ? 6 : 5, group_row);
 }
 
 /* --- tensors ----------------------------------------------------------------------------
@@ -216,22 +236,24 @@ static void tensor_row(void *ctx, size_t i, mlr_row *row)
     const mlr_tensor *t = mlr_analyze_tensor(a, pair);
     const mlr_measure *m = a->diff.measures[pair];
     (void)mlr_printable(row->cell[0], MLR_TABLE_CELL, t->key.p, t->key.n);
-    (void)snprintf(row->cell[1], MLR_TABLE_CELL, "%s", t->dtype->name);
     if (m != NULL && (m->have & MLR_HAVE_PAIR) != 0) {
-        (void)mlr_text_share(row->cell[2], m->changed_elements, m->elements);
-        put_real(row->cell[3], m->delta.l2_relative);
+        (void)mlr_text_share(row->cell[1], m->changed_elements, m->elements);
     } else {
-        (void)snprintf(row->cell[2], MLR_TABLE_CELL, "%s", mlr_change_name(q->change));
+        (void)snprintf(row->cell[1], MLR_TABLE_CELL, "%s", mlr_change_name(q->change));
     }
-    (void)mlr_text_size(row->cell[4], t->data.len);
     if (!a->predicted) {
+        put_real(row->cell[2], m == NULL ? 0 : m->delta.l2_relative);
+        (void)mlr_text_size(row->cell[3], t->data.len);
+        (void)snprintf(row->cell[4], MLR_TABLE_CELL, "%s", t->dtype->name);
         return;
     }
     const mlr_prediction *p = &a->prediction[pair];
-    (void)snprintf(row->cell[5], MLR_TABLE_CELL, "%s", mlr_decoder_get(p->strategy)->name);
-    (void)mlr_text_size(row->cell[6], p->bytes);
+    (void)snprintf(row->cell[2], MLR_TABLE_CELL, "%s",
+                   p->bytes == 0 ? "-" : mlr_decoder_get(p->strategy)->name);
+    put_ratio(row->cell[3], t->data.len, p->bytes);
+    (void)mlr_text_size(row->cell[4], p->bytes);
     if (!p->exact) {
-        (void)snprintf(row->cell[7], MLR_TABLE_CELL, "%s%.1f%%", a->cli->utf8 ? "±" : "+-",
+        (void)snprintf(row->cell[5], MLR_TABLE_CELL, "%s%.1f%%", a->cli->utf8 ? "±" : "+-",
                        100 * p->error);
     }
 }
@@ -243,11 +265,15 @@ static bool worth_a_row(const mlr_analyze *a, uint32_t pair)
 
 static void print_tensors(const mlr_analyze *a)
 {
-    static const mlr_column column[] = {
-        {"Tensor", MLR_ELASTIC, MLR_STYLE_ACCENT}, {"Type", MLR_LEFT, MLR_STYLE_PLAIN},
-        {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN},   {"Relative", MLR_RIGHT, MLR_STYLE_PLAIN},
-        {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},      {"Strategy", MLR_LEFT, MLR_STYLE_PLAIN},
-        {"Patch", MLR_RIGHT, MLR_STYLE_PLAIN},     {"", MLR_LEFT, MLR_STYLE_DIM}};
+    static const mlr_column with[] = {
+        {"Tensor", MLR_ELASTIC, MLR_STYLE_ACCENT}, {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN},
+        {"Strategy", MLR_LEFT, MLR_STYLE_PLAIN},   {"Ratio", MLR_RIGHT, MLR_STYLE_PLAIN},
+        {"Patch", MLR_RIGHT, MLR_STYLE_PLAIN},     {"Error", MLR_RIGHT, MLR_STYLE_DIM}};
+    static const mlr_column without[] = {{"Tensor", MLR_ELASTIC, MLR_STYLE_ACCENT},
+                                         {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN},
+                                         {"Relative", MLR_RIGHT, MLR_STYLE_PLAIN},
+                                         {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},
+                                         {"Type", MLR_LEFT, MLR_STYLE_PLAIN}};
     view v = {.a = a};
     size_t n = a->diff.matching.count, worthy = 0;
     for (size_t i = 0; i < n; i++) {
@@ -260,7 +286,8 @@ static void print_tensors(const mlr_analyze *a)
         return;
     }
     putc('\n', a->cli->out);
-    print_table(&v, column, a->predicted ? 8 : 5, tensor_row);
+    bool sampled = a->predicted && !a->total.exact;
+    print_table(&v, a->predicted ? with : without, sampled ? 6 : 5, tensor_row);
     if (worthy > v.rows) {
         fprintf(a->cli->out, "  %s(%zu more; --csv lists all, -t NAME shows one)%s\n",
                 mlr_cli_on(a->cli, MLR_STYLE_DIM), worthy - v.rows,
@@ -277,29 +304,32 @@ static void print_hint(const mlr_analyze *a, const mlr_analyze_hint *h)
     char size[MLR_TEXT], key[160];
     fprintf(cli->out, "  %s%-17s%s", mlr_cli_on(cli, MLR_STYLE_WARN),
             mlr_hint_name(h->hint.kind), mlr_cli_off(cli, MLR_STYLE_WARN));
-    if (h->hint.of > 0) {
+    bool counts = h->hint.kind == MLR_HINT_FROZEN_LAYERS ||
+                  h->hint.kind == MLR_HINT_GROWN ||
+                  h->hint.kind == MLR_HINT_GROWN_VOCABULARY;
+    if (counts && h->hint.of > 0) {
         fprintf(cli->out, "%.0f of %" PRIu64 " %s", h->hint.figure, h->hint.of,
                 mlr_hint_figure(h->hint.kind));
     } else {
         fprintf(cli->out, "%.4g: %s", h->hint.figure, mlr_hint_figure(h->hint.kind));
     }
+    putc('\n', cli->out);
+    if (h->pair == MLR_NO_TENSOR) {
+        return;
+    }
+    int used = fprintf(cli->out, "%19sin %" PRIu64 " tensor%s, %s; ", "", h->tensors,
+                       h->tensors == 1 ? "" : "s", mlr_text_size(size, h->bytes));
     if (h->hint.rank > 0) {
-        fprintf(cli->out, " %" PRIu32, h->hint.rank);
+        used += fprintf(cli->out, "rank %" PRIu32 "; ", h->hint.rank);
     }
     if (h->hint.factor != 0) {
-        fprintf(cli->out, ", factor %.6g", h->hint.factor);
+        used += fprintf(cli->out, "factor %.4g; ", h->hint.factor);
     }
-    putc('\n', cli->out);
-    if (h->pair != MLR_NO_TENSOR) {
-        mlr_str name = mlr_analyze_key(a, h->pair);
-        (void)mlr_printable(key, sizeof key, name.p, name.n);
-        int used =
-            fprintf(cli->out, "%19sin %" PRIu64 " tensor%s, %s; largest ", "", h->tensors,
-                    h->tensors == 1 ? "" : "s", mlr_text_size(size, h->bytes));
-        size_t left = cli->width > (unsigned)used + 12 ? cli->width - (unsigned)used : 12;
-        mlr_text_elide(key, sizeof key, left, cli->utf8);
-        fprintf(cli->out, "%s\n", key);
-    }
+    mlr_str name = mlr_analyze_key(a, h->pair);
+    (void)mlr_printable(key, sizeof key, name.p, name.n);
+    unsigned left = cli->width > (unsigned)used ? cli->width - (unsigned)used : 0;
+    mlr_text_elide(key, sizeof key, left > 12 ? left : 12, cli->utf8);
+    fprintf(cli->out, "%s\n", key);
 }
 
 static void print_hints(const mlr_analyze *a)

@@ -101,23 +101,21 @@ static mlr_status match(diff *d)
     return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err);
 }
 
-/* Blocks that leave a sixth of the memory for each buffer that holds one. */
-static void choose_device(diff *d)
+mlr_device mlr_diff_device(const mlr_device *device, uint64_t most)
 {
-    d->device = d->wish->device != NULL ? *d->wish->device : *mlr_device_at(0);
-    uint64_t most = d->wish->max_memory;
+    mlr_device d = device != NULL ? *device : *mlr_device_at(0);
     if (most >= MLR_PROCESS_LIMIT) {
         most -= MLR_RUNTIME_BYTES;
     }
-    if (most == 0 || (d->device.memory_bytes > 0 && d->device.memory_bytes <= most)) {
-        return;
+    if (most == 0 || (d.memory_bytes > 0 && d.memory_bytes <= most)) {
+        return d;
     }
-    d->device.memory_bytes = most > LEAST_MEMORY ? most : LEAST_MEMORY;
-    while (d->device.block_bytes > LEAST_BLOCK &&
-           (uint64_t)d->device.block_bytes * 6 > most) {
-        d->device.block_bytes /= 2;
+    d.memory_bytes = most > LEAST_MEMORY ? most : LEAST_MEMORY;
+    while (d.block_bytes > LEAST_BLOCK && (uint64_t)d.block_bytes * 6 > most) {
+        d.block_bytes /= 2;
     }
-    d->device.no_zstd = d->device.no_zstd || most < (320 << 10);
+    d.no_zstd = d.no_zstd || most < (320 << 10);
+    return d;
 }
 
 static void phase(const diff *d, const char *name)
@@ -320,7 +318,7 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
               .inflater = mlr_inflate_zstd(),
               .err = err};
     mlr_pool_init(&d.pool, cli->alloc);
-    choose_device(&d);
+    d.device = mlr_diff_device(wish->device, wish->max_memory);
     phase(&d, "match");
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;

@@ -48,6 +48,10 @@ typedef struct mlr_diff_hooks {
     mlr_status (*made)(void *ctx, const mlr_diff_result *r, mlr_err *err);
 } mlr_diff_hooks;
 
+/* The device that a patch for so much memory is made for: blocks that leave a sixth of it
+   for each buffer that holds one. `device` NULL: desktop; `most` 0: its own memory. */
+mlr_device mlr_diff_device(const mlr_device *device, uint64_t most);
+
 /* Errors may name strings of models that are closed by then: they are kept in `cli`. */
 mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
                           mlr_err *err);

@@ -1,0 +1,270 @@
+/* Forecasts and exports of real files, through the app: what they say, how they stop, and
+   what the user interface spends on them. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "apply/host/heap.h"
+#include "codec/strategy.h"
+#include "tests/support/sample_pair.h"
+#include "tests/support/test.h"
+#include "tui/script.h"
+
+enum { TENSORS = 6 };
+
+static mlr_heap heap;
+static mlr_app app;
+static char folder[32];
+static char old_path[64], new_path[64];
+
+/* A SafeTensors file of f32 tensors; tensor 0 is the same in both, others drift. */
+static void write_model(const char *path, size_t elements, bool is_new)
+{
+    char header[2048];
+    size_t used = (size_t)snprintf(header, sizeof header, "{");
+    for (size_t i = 0; i < TENSORS; i++) {
+        used += (size_t)snprintf(header + used, sizeof header - used,
+                                 "%s\"m.%zu.weight\":{\"dtype\":\"F32\",\"shape\":[%zu],"
+                                 "\"data_offsets\":[%zu,%zu]}",
+                                 i == 0 ? "" : ",", i, elements, i * elements * 4,
+                                 (i + 1) * elements * 4);
+    }
+    used += (size_t)snprintf(header + used, sizeof header - used, "}");
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    unsigned char size[8] = {(unsigned char)used, (unsigned char)(used >> 8)};
+    fwrite(size, 1, 8, f);
+    fwrite(header, 1, used, f);
+    uint64_t seed = 7;
+    for (size_t i = 0; i < TENSORS * elements; i++) {
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        float x = (float)(int64_t)(seed >> 40) / 16777216.0F - 0.5F;
+        bool moves = is_new && i >= elements && (seed >> 33 & 3) == 0;
+        x = moves ? x * 1.0001F : x;
+        fwrite(&x, sizeof x, 1, f);
+    }
+    fclose(f);
+}
+
+static void open_models(size_t elements)
+{
+    write_model(old_path, elements, false);
+    write_model(new_path, elements, true);
+    mlr_app_open_pair(&app, old_path, new_path);
+}
+
+static int fresh(void **state)
+{
+    (void)state;
+    mlr_err err = {0};
+    snprintf(folder, sizeof folder, "/tmp/mlr-forecast-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(old_path, sizeof old_path, "%s/old.safetensors", folder);
+    snprintf(new_path, sizeof new_path, "%s/new.safetensors", folder);
+    mlr_heap_init(&heap);
+    mlr_app_init(&app, &heap.alloc, -1, &err);
+    assert_no_err(&err);
+    mlr_app_resize(&app, 45, 140);
+    mlr_app_show(&app, MLR_SCREEN_OPEN);
+    return 0;
+}
+
+static int done(void **state)
+{
+    (void)state;
+    char command[64];
+    mlr_app_release(&app);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) == 0 && heap.used == 0 ? 0 : -1;
+}
+
+static void run(const char *script)
+{
+    mlr_err err = {0};
+    mlr_script_run(&app, script, &err);
+    assert_no_err(&err);
+}
+
+static double seconds(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* --- what they say ----------------------------------------------------------------------
+ */
+
+static void every_row_that_travels_gets_a_forecast(void **state)
+{
+    (void)state;
+    open_models(16384); /* 64 KiB each: encoded whole */
+    run("@wait\n1");
+    for (size_t i = 0; i < TENSORS; i++) {
+        const mlr_ui_row *r = &app.session.rows.row[i];
+        assert_non_null(r->strategy);
+        assert_int_equal(r->out.state, MLR_FACT_KNOWN);
+        assert_int_equal(r->by, i == 0 ? MLR_BY_NOBODY : MLR_BY_AUTO);
+    }
+    assert_int_equal(mlr_desk_total(&app)->predicted, TENSORS - 1);
+}
+
+static void an_export_takes_what_was_predicted(void **state)
+{
+    (void)state;
+    char script[512];
+    open_models(16384);
+    snprintf(script, sizeof script,
+             "@wait\nG e \"sub-planes\" <Enter> 6 <Enter> <C-u> \"%s/p.sftp\" <Enter>\n"
+             "j <Enter> <C-u> \"%s/p.yaml\" <Enter> j <Enter> <C-u> \"%s/p.md\" <Enter>\n"
+             "S\n@wait\n@expect every block proved",
+             folder, folder, folder);
+    run(script);
+    const mlr_exporter *e = &app.exporter;
+    assert_int_equal(e->made, TENSORS - 1);
+    for (size_t i = 1; i < TENSORS; i++) {
+        assert_true(fabs(e->item[i].predicted - (double)e->item[i].actual) <= 64);
+    }
+    assert_int_equal(e->item[TENSORS - 1].strategy, MLR_STRATEGY_sub_planes);
+    snprintf(script, sizeof script, "%s/p.md", folder);
+    assert_int_equal(access(script, R_OK), 0);
+    snprintf(script, sizeof script, "%s/p.yaml", folder);
+    assert_int_equal(access(script, R_OK), 0);
+}
+
+/* --- how they stop ----------------------------------------------------------------------
+ */
+
+static void a_cancelled_export_writes_nothing_and_keeps_choices(void **state)
+{
+    (void)state;
+    char path[64];
+    open_models(1 << 17); /* 512 KiB each: `mix` takes seconds for them */
+    run("@wait\nf \"!same\" <Enter> * e \"mix\" <Enter> M 6");
+    snprintf(path, sizeof path, "%s/p.sftp", folder);
+    mlr_app_key(&app, MLR_KEY_ENTER);
+    mlr_app_key(&app, MLR_CTRL('u'));
+    for (const char *p = path; *p != '\0'; p++) {
+        mlr_app_key(&app, (mlr_key)*p);
+    }
+    mlr_app_key(&app, MLR_KEY_ENTER);
+    mlr_app_key(&app, 'S');
+    while (!app.exporter.was_encoding && app.exporter.state == MLR_EXPORT_RUNNING) {
+        mlr_app_poll(&app);
+    }
+    assert_int_equal(app.exporter.state, MLR_EXPORT_RUNNING);
+    mlr_app_key(&app, '1'); /* other screens stay usable */
+    assert_int_equal(mlr_app_top(&app), MLR_SCREEN_TENSORS);
+    double start = seconds(CLOCK_MONOTONIC);
+    mlr_app_key(&app, MLR_CTRL('g'));
+    while (app.exporter.state == MLR_EXPORT_RUNNING) {
+        mlr_app_poll(&app);
+    }
+    double took = seconds(CLOCK_MONOTONIC) - start;
+    print_message("stopped after %.0f ms\n", took * 1000);
+    assert_true(took < 2);
+    assert_int_equal(app.exporter.state, MLR_EXPORT_CANCELLED);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(app.desk.choices.picked, TENSORS - 1);
+}
+
+static void forecasts_stop_and_start_again(void **state)
+{
+    (void)state;
+    open_models(1 << 18);
+    while (app.desk.outlook == NULL) {
+        mlr_app_poll(&app);
+    }
+    mlr_app_key(&app, MLR_CTRL('g')); /* the survey, and then forecasts */
+    mlr_app_key(&app, MLR_CTRL('g'));
+    run("@wait\nG >\n@wait");
+    assert_int_equal(mlr_desk_total(&app)->predicted, TENSORS - 1);
+}
+
+/* --- what they cost ---------------------------------------------------------------------
+ */
+
+static void keys_are_answered_while_everything_runs(void **state)
+{
+    (void)state;
+    mlr_grid g;
+    double worst = 0;
+    open_models(1 << 18);
+    mlr_grid_init(&g, &heap.alloc, &app.glyphs);
+    do {
+        double start = seconds(CLOCK_THREAD_CPUTIME_ID);
+        mlr_app_key(&app, 'j');
+        mlr_app_draw(&app, &g);
+        double took = seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+        worst = took > worst ? took : worst;
+    } while (mlr_app_poll(&app));
+    mlr_grid_release(&g);
+    print_message("at most %.1f ms of CPU for a key and a frame\n", worst * 1000);
+    assert_true(worst < 0.05);
+}
+
+static double cpu_of(const char *keys, mlr_grid *g)
+{
+    double start = seconds(CLOCK_THREAD_CPUTIME_ID);
+    for (const char *p = keys; *p != '\0';) {
+        mlr_app_key(&app, mlr_key_read(&p));
+    }
+    mlr_app_draw(&app, g);
+    double took = seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+    print_message("%-8s %6.1f ms of CPU\n", keys, took * 1000);
+    return took;
+}
+
+static void a_hundred_thousand_tensors_stay_quick(void **state)
+{
+    (void)state;
+    sample_pair pair;
+    mlr_grid g;
+    mlr_err err = {0};
+    sample_pair_make(&pair, 8334, false, &heap.alloc);
+    mlr_session_show(&app.session, &pair.old_model, "a", &pair.new_model, "b", &err);
+    assert_no_err(&err);
+    for (size_t i = 0; i < app.session.rows.count; i++) {
+        app.session.rows.row[i].kind = MLR_ROW_CHANGED;
+    }
+    mlr_desk_begin(&app);
+    mlr_desk_matched(&app, NULL);
+    for (uint32_t i = 0; i < app.session.rows.count; i++) {
+        mlr_cast c = {.query = {i, MLR_AUTO, MLR_DESK_LEVEL, MLR_EFFORT_DEFAULT},
+                      .p = {.bytes = 1000, .error = 0.01, .strategy = 16, .fits = true}};
+        mlr_outlook_put(app.desk.outlook, &c);
+    }
+    mlr_desk_show(&app);
+    mlr_app_show(&app, MLR_SCREEN_TENSORS);
+    mlr_grid_init(&g, &heap.alloc, &app.glyphs);
+    (void)cpu_of("j", &g); /* sorts and adds up once */
+    assert_true(cpu_of("j", &g) < 0.05);
+    assert_true(cpu_of("G", &g) < 0.05);
+    print_message("all rows at once:\n");
+    (void)cpu_of("*", &g);
+    (void)cpu_of(">", &g);
+    (void)cpu_of("u", &g);
+    (void)cpu_of("4", &g);
+    assert_true(cpu_of("j", &g) < 0.05);
+    mlr_grid_release(&g);
+    mlr_desk_clear(&app.desk);
+    mlr_session_release(&app.session);
+    sample_pair_release(&pair);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, done)
+    const struct CMUnitTest tests[] = {
+        TEST(every_row_that_travels_gets_a_forecast),
+        TEST(an_export_takes_what_was_predicted),
+        TEST(a_cancelled_export_writes_nothing_and_keeps_choices),
+        TEST(forecasts_stop_and_start_again),
+        TEST(keys_are_answered_while_everything_runs),
+        TEST(a_hundred_thousand_tensors_stay_quick),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
