@@ -163,9 +163,11 @@ static void enter(mlr_app *app, mlr_tree *t)
         (void)mlr_app_show(app, MLR_SCREEN_DETAIL);
         return;
     }
-    char filter[MLR_FILTER_BYTES];
-    snprintf(filter, sizeof filter, i->index == 0 ? "" : "name:%.*s%c*", (int)m->end,
-             r->name.p, r->name.p[m->end]);
+    char filter[MLR_FILTER_BYTES] = "";
+    if (i->index != 0) {
+        snprintf(filter, sizeof filter, "name:%.*s%c*", (int)m->end, r->name.p,
+                 r->name.p[m->end]);
+    }
     mlr_tensors_narrow(app, filter);
 }
 
@@ -173,8 +175,9 @@ static void ask_sort(mlr_app *app, const mlr_tree *t)
 {
     mlr_list *l = mlr_app_menu(app, ASK_SORT, "Sort modules by");
     for (int i = 0; i < MLR_TREE_SORTS; i++) {
-        mlr_list_add(l,
-                     &(mlr_item){.label = mlr_tree_sort_name(i), .detail = "", .value = i});
+        mlr_list_add(l, &(mlr_item){.label = mlr_tree_sort_name((mlr_tree_sort)i),
+                                    .detail = "",
+                                    .value = i});
     }
     mlr_list_ready(l);
     mlr_list_select(l, (int)t->sort);

@@ -608,7 +608,8 @@ uint64_t mlr_patcher_runtime(const mlr_patcher *p)
 
 mlr_apply_at mlr_patcher_where(const mlr_patcher *p)
 {
-    return p->apply == NULL ? (mlr_apply_at){0} : mlr_apply_where(p->apply);
+    mlr_apply_at nowhere = {0};
+    return p->apply == NULL ? nowhere : mlr_apply_where(p->apply);
 }
 
 mlr_status mlr_patcher_publish(mlr_patcher *p, mlr_err *err)

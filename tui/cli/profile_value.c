@@ -13,8 +13,9 @@ enum { SHOWN = 64 };
 /* --- complaints ------------------------------------------------------------------------
  */
 
-static bool complain(mlr_profile_reader *r, mlr_yaml_at at, uint64_t byte, const char *fmt,
-                     va_list list)
+__attribute__((format(printf, 4, 0))) static bool complain(mlr_profile_reader *r,
+                                                           mlr_yaml_at at, uint64_t byte,
+                                                           const char *fmt, va_list list)
 {
     if (r->err->status != MLR_OK) {
         return false;
