@@ -100,6 +100,11 @@ def float_pairs():
     yield "rare", one("BF16", 24, old), one("BF16", 24, tuned(rng, old, 1 / 64, 40))
     yield "retyped", one("F32", 24, old[:1032]), one("BF16", 24, tuned(rng, old[:1032], 1 / 2048, 3))
     yield "lossless", one("BF16", 24, old), one("F32", 24, tuned(rng, old, 1 / 2048, 3))
+    old = values(Random(13), 3200)
+    new = one("BF16", 40, old)
+    for i in range(len(new) - 6400, len(new), 2):
+        new = new[:i] + bytes([new[i] ^ (rng.below(500) == 0)]) + new[i + 1 :]
+    yield "frozen", one("BF16", 40, old), new
     old = values(Random(11), 32 * 64)
     yield "adapted", one("BF16", 32, old), one("BF16", 32, adapted(rng, old, 32))
     old = values(Random(12), 1200)
@@ -183,6 +188,10 @@ def pairs(folder):
     write(folder, "bytes.base", text)
     write(folder, "bytes.target", TARGET(text))
     write(folder, "nothing.base", b"")
+    rng = Random(70)
+    text = bytes(rng.below(256) for _ in range(3000))
+    write(folder, "moved.base", text)
+    write(folder, "moved.target", text[1000:1900] + b"xyz" + text[:900] + text[1950:] + text[100:700])
     write(folder, "members.target/one.bin", text[:40])
     write(folder, "members.target/deep/empty.bin", b"")
     write(folder, "members.target/two.bin", text[100:190] + b"end")
