@@ -34,6 +34,7 @@ void mlr_block_tokenise(const mlr_block_tokens *t)
     for (size_t at = 0; at < t->n; at += MLR_NEURAL_CHUNK) {
         mlr_chunk c = mlr_block_chunk(t, at);
         mlr_tokens_job j = {.now = &t->model->now,
+                            .values16 = t->kernels->values16,
                             .expected = c.expected,
                             .context = c.context,
                             .new_bytes = c.out,

@@ -72,7 +72,16 @@ static void tokens_of_16(const mlr_tokens_job *j, uint16_t *z)
     if (j->raw != NULL) {
         raw = *j->raw;
     }
-    values_of_16(j, z);
+    if (j->values16 != NULL && j->now->is_float) {
+        j->values16(&(mlr_values16){.new_bytes = j->new_bytes,
+                                    .expected = j->expected,
+                                    .context = j->context,
+                                    .n = j->n,
+                                    .z = z,
+                                    .token = j->token});
+    } else {
+        values_of_16(j, z);
+    }
     for (; i + 8 <= j->n; i += 8) {
         uint64_t large = mlr_load64(j->token + i) & 0x8080808080808080U;
         for (; large != 0; large &= large - 1) {

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "apply/number.h"
+#include "apply/neural_kernels.h"
 
 /* Bits, lowest first. The owner provides room for all of them and 8 bytes more. */
 typedef struct mlr_rawbits_out {
@@ -29,6 +29,7 @@ enum { MLR_TOKENS_AT_ONCE = 512 };
 
 typedef struct mlr_tokens_job {
     const mlr_number *now;
+    mlr_values16_fn values16;                      /* NULL: none */
     const uint8_t *expected, *context, *new_bytes; /* n elements */
     size_t n;                                      /* at most MLR_TOKENS_AT_ONCE */
     uint8_t *token;                                /* n of them, out */

@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 
+#include "apply/host/map_avx2.h"
+#include "apply/host/neural32_avx2.h"
 #include "apply/host/quant_avx2.h"
 #include "apply/host/rans_avx2.h"
 #include "apply/host/rans_encode_avx2.h"
@@ -159,21 +161,6 @@ static inline lanes move8(const mlr_neural *m, __m256i old, __m256i sum)
                    .flip = flip};
 }
 
-/* Raw contexts, 16 bytes of them, through a map of 128 bytes. */
-static inline __m128i map16(const uint8_t *map, __m128i raw)
-{
-    __m128i out = _mm_setzero_si128();
-    for (int i = 0; i < 8; i++) {
-        __m128i part = _mm_loadu_si128((const __m128i *)(const void *)(map + 16 * i));
-        /* indices of other parts get their top bit set, which shuffles in a zero */
-        __m128i index = _mm_sub_epi8(raw, _mm_set1_epi8((char)(16 * i)));
-        __m128i foreign = _mm_cmpgt_epi8(index, _mm_set1_epi8(15));
-        index = _mm_or_si128(index, foreign);
-        out = _mm_or_si128(out, _mm_shuffle_epi8(part, index));
-    }
-    return out;
-}
-
 static inline __m256i pack16(__m256i a, __m256i b)
 {
     return _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xd8);
@@ -200,7 +187,7 @@ static size_t expect_moved16(const mlr_chunk *c)
         __m128i turns = _mm_packus_epi16(_mm256_castsi256_si128(turn),
                                          _mm256_extracti128_si256(turn, 1));
         turns = _mm_and_si128(turns, _mm_set1_epi8((char)MLR_NEURAL_FLIP));
-        __m128i table = map16(m->map, bytes);
+        __m128i table = mlr_map16(m->map, bytes);
         _mm_storeu_si128((__m128i *)(void *)(c->context + i), _mm_or_si128(table, turns));
     }
     return i;
@@ -224,12 +211,13 @@ static void predict(const mlr_chunk *c)
 {
     const mlr_neural *m = c->model;
     size_t done = 0;
-    if (m->now.bytes == 2 && m->now.is_float && !m->convert && m->lag == 0) {
-        if (m->rank == 0 && m->edges == 1) {
-            done = expect_base16(c);
-        } else if (m->rank > 0 && m->edges == MLR_NEURAL_EDGES) {
-            done = expect_moved16(c);
-        }
+    bool plain = m->rank == 0 && m->edges == 1;
+    bool moved = m->rank > 0 && m->edges == MLR_NEURAL_EDGES;
+    bool simple = m->now.is_float && !m->convert && m->lag == 0 && (plain || moved);
+    if (simple && m->now.bytes == 2) {
+        done = plain ? expect_base16(c) : expect_moved16(c);
+    } else if (simple && m->now.bytes == 4) {
+        done = plain ? mlr_expect_base32_avx2(c) : mlr_expect_moved32_avx2(c);
     }
     predict_rest(c, done);
 }
@@ -238,7 +226,7 @@ static void predict(const mlr_chunk *c)
  */
 
 /* Tokens of 16 elements to zigzag values; those with raw bits are done one by one. */
-static inline __m256i values16(const uint8_t *token, mlr_rawbits *raw)
+static inline __m256i zigzag16(const uint8_t *token, mlr_rawbits *raw)
 {
     __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)token);
     __m128i large =
@@ -262,7 +250,7 @@ static inline void add16(const mlr_residual *r, size_t i, mlr_rawbits *raw)
 {
     const __m256i zero = _mm256_setzero_si256();
     const __m256i sign = _mm256_set1_epi16((short)0x8000);
-    __m256i z = values16(r->token + i, raw);
+    __m256i z = zigzag16(r->token + i, raw);
     __m256i odd = _mm256_sub_epi16(zero, _mm256_and_si256(z, _mm256_set1_epi16(1)));
     __m256i d = _mm256_xor_si256(_mm256_srli_epi16(z, 1), odd);
     __m256i context = _mm256_cvtepi8_epi16(
@@ -295,8 +283,56 @@ static void add(const mlr_residual *r)
             add16(r, i, &raw);
         }
         *r->raw = raw;
+    } else if (r->now->bytes == 4 && r->now->is_float) {
+        mlr_add32_avx2(r);
+        i = r->n;
     }
     add_part(r, i, r->n - i);
+}
+
+/* --- the encoder's residuals -----------------------------------------------------------
+ */
+
+static inline __m256i value16(const mlr_values16 *v, size_t i)
+{
+    const __m256i sign = _mm256_set1_epi16((short)0x8000);
+    __m256i x = load(v->new_bytes + 2 * i);
+    x = _mm256_xor_si256(x, _mm256_or_si256(_mm256_srai_epi16(x, 15), sign));
+    __m256i d = _mm256_sub_epi16(x, load(v->expected + 2 * i));
+    __m256i context = _mm256_cvtepi8_epi16(
+        _mm_loadu_si128((const __m128i *)(const void *)(v->context + i)));
+    __m256i turn = _mm256_srai_epi16(context, 15);
+    d = _mm256_sub_epi16(_mm256_xor_si256(d, turn), turn);
+    return _mm256_xor_si256(_mm256_add_epi16(d, d), _mm256_srai_epi16(d, 15));
+}
+
+static void values16(const mlr_values16 *v)
+{
+    const __m256i last = _mm256_set1_epi8(MLR_TOKEN_DIRECT - 1);
+    size_t i = 0;
+    for (; i + 32 <= v->n; i += 32) {
+        __m256i a = value16(v, i);
+        __m256i b = value16(v, i + 16);
+        store(v->z + i, a);
+        store(v->z + i + 16, b);
+        /* values saturate as unsigned only below 2^15: cut them first */
+        const __m256i most = _mm256_set1_epi16(255);
+        __m256i both =
+            _mm256_packus_epi16(_mm256_min_epu16(a, most), _mm256_min_epu16(b, most));
+        both = _mm256_permute4x64_epi64(both, 0xd8);
+        __m256i direct = _mm256_cmpeq_epi8(_mm256_min_epu8(both, last), both);
+        store(v->token + i,
+              _mm256_or_si256(both, _mm256_xor_si256(direct, _mm256_set1_epi8(-1))));
+    }
+    for (; i < v->n; i++) {
+        uint16_t x = mlr_load16(v->new_bytes + 2 * i);
+        uint16_t o = (uint16_t)((x & 0x8000) != 0 ? ~x : x | 0x8000);
+        uint16_t d = (uint16_t)(o - mlr_load16(v->expected + 2 * i));
+        uint16_t turn = (uint16_t)(0 - (v->context[i] >> 7));
+        d = (uint16_t)((d ^ turn) - turn);
+        v->z[i] = (uint16_t)((d << 1) ^ (0 - (d >> 15)));
+        v->token[i] = (uint8_t)(v->z[i] < MLR_TOKEN_DIRECT ? v->z[i] : 255);
+    }
 }
 
 const mlr_neural_kernels mlr_neural_avx2 = {.rans = mlr_rans_decode_avx2,
@@ -304,6 +340,7 @@ const mlr_neural_kernels mlr_neural_avx2 = {.rans = mlr_rans_decode_avx2,
                                             .predict = predict,
                                             .add = add,
                                             .rans_encode = mlr_rans_encode_avx2,
+                                            .values16 = values16,
                                             .requant = mlr_requant_run_avx2};
 
 #endif
