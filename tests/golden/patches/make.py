@@ -186,19 +186,19 @@ def pairs(folder):
         write(folder, name, data)
     text = bytes(range(256)) * 4
     write(folder, "bytes.base", text)
-    write(folder, "bytes.target", TARGET(text))
+    write(folder, "bytes.target", glued(text))
     write(folder, "nothing.base", b"")
     rng = Random(70)
-    text = bytes(rng.below(256) for _ in range(3000))
-    write(folder, "moved.base", text)
-    write(folder, "moved.target", text[1000:1900] + b"xyz" + text[:900] + text[1950:] + text[100:700])
+    moved = bytes(rng.below(256) for _ in range(3000))
+    write(folder, "moved.base", moved)
+    write(folder, "moved.target", moved[1000:1900] + b"xyz" + moved[:900] + moved[1950:] + moved[100:700])
     write(folder, "members.target/one.bin", text[:40])
     write(folder, "members.target/deep/empty.bin", b"")
     write(folder, "members.target/two.bin", text[100:190] + b"end")
 
 
 # --- patches by hand ----------------------------------------------------------------------
-def TARGET(base):
+def glued(base):
     """Glue, a striped record, glue, one block, three blocks, two tails of glue."""
     striped = b"".join(base[i : i + 3] + bytes(2) for i in range(700, 640, -10))
     return b"head" + striped + b"-mid-" + b"fresh bytes" + base[:100] + b"tail1" + base[9:29] + b"tail2"
