@@ -100,6 +100,11 @@ def float_pairs():
     yield "rare", one("BF16", 24, old), one("BF16", 24, tuned(rng, old, 1 / 64, 40))
     yield "retyped", one("F32", 24, old[:1032]), one("BF16", 24, tuned(rng, old[:1032], 1 / 2048, 3))
     yield "lossless", one("BF16", 24, old), one("F32", 24, tuned(rng, old, 1 / 2048, 3))
+    old = values(Random(13), 3200)
+    new = one("BF16", 40, old)
+    for i in range(len(new) - 6400, len(new), 2):
+        new = new[:i] + bytes([new[i] ^ (rng.below(500) == 0)]) + new[i + 1 :]
+    yield "frozen", one("BF16", 40, old), new
     old = values(Random(11), 32 * 64)
     yield "adapted", one("BF16", 32, old), one("BF16", 32, adapted(rng, old, 32))
     old = values(Random(12), 1200)
@@ -181,15 +186,19 @@ def pairs(folder):
         write(folder, name, data)
     text = bytes(range(256)) * 4
     write(folder, "bytes.base", text)
-    write(folder, "bytes.target", TARGET(text))
+    write(folder, "bytes.target", glued(text))
     write(folder, "nothing.base", b"")
+    rng = Random(70)
+    moved = bytes(rng.below(256) for _ in range(3000))
+    write(folder, "moved.base", moved)
+    write(folder, "moved.target", moved[1000:1900] + b"xyz" + moved[:900] + moved[1950:] + moved[100:700])
     write(folder, "members.target/one.bin", text[:40])
     write(folder, "members.target/deep/empty.bin", b"")
     write(folder, "members.target/two.bin", text[100:190] + b"end")
 
 
 # --- patches by hand ----------------------------------------------------------------------
-def TARGET(base):
+def glued(base):
     """Glue, a striped record, glue, one block, three blocks, two tails of glue."""
     striped = b"".join(base[i : i + 3] + bytes(2) for i in range(700, 640, -10))
     return b"head" + striped + b"-mid-" + b"fresh bytes" + base[:100] + b"tail1" + base[9:29] + b"tail2"
