@@ -5,13 +5,15 @@
 MODE   ?= release
 TUI    ?= 1
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 B      := build/$(MODE)
 Q      := $(if $(V),,@)
 .DEFAULT_GOAL := all
 
 # --- flags --------------------------------------------------------------------------------
-PKGS      := libzstd libxxhash jansson yaml-0.1 $(if $(filter 1,$(TUI)),ncursesw)
-TEST_PKGS := cmocka
+LIB_PKGS  := libzstd
+PKGS      := $(LIB_PKGS) jansson yaml-0.1 $(if $(filter 1,$(TUI)),ncursesw)
+TEST_PKGS := cmocka libxxhash
 PKG       := pkg-config
 FREE_CC   ?= clang --target=thumbv7m-none-eabi
 MACHINE   := $(shell $(CC) -dumpmachine 2>/dev/null)
@@ -29,7 +31,9 @@ ifneq ($(filter fuzz coverage,$(MODE)),)
 CC := clang
 endif
 CPPFLAGS += -I. -MMD -MP -D_GNU_SOURCE -DMLR_TUI=$(TUI)
-CFLAGS   += -std=c11 -ffp-contract=off -fvisibility=hidden -pthread $(WARN) $($(MODE)_flags) $(WERROR)
+# One set of objects serves both libraries: what is visible is decided by libmallorn.map.
+CFLAGS   += -std=c11 -ffp-contract=off -fPIC -fno-semantic-interposition -pthread \
+            -ffile-prefix-map=$(CURDIR)=. $(WARN) $($(MODE)_flags) $(WERROR)
 CFLAGS   += $(shell $(PKG) --cflags $(PKGS) 2>/dev/null)
 LDFLAGS  += -pthread
 LDLIBS   += $(shell $(PKG) --libs $(PKGS) 2>/dev/null) -lm
@@ -39,6 +43,11 @@ free_src := $(wildcard apply/base/*.c apply/*.c)
 lib_src  := $(free_src) $(wildcard apply/host/*.c formats/*.c analysis/*.c codec/*.c)
 ui_src   := $(wildcard tui/cli/*.c) $(if $(filter 1,$(TUI)),$(filter-out tui/main.c,$(wildcard tui/*.c)))
 help_src := $(wildcard tests/support/*.c)
+# What programs may include (docs/API.md). The headers that these include are installed too.
+api_h    := $(addprefix apply/,version.h apply.h patch_read.h patch_format.h inflate.h kernels.h \
+            $(addprefix base/,status.h alloc.h pool.h io.h exec.h tick.h dtype.h) \
+            $(addprefix host/,heap.h threads.h file.h patcher.h inflate_zstd.h host_kernels.h err_text.h printable.h)) \
+            formats/open.h formats/model.h $(addprefix analysis/,work.h match.h measure.h diff.h) codec/plan.h codec/make.h
 tests    := $(patsubst %.c,$(B)/%,$(filter-out $(if $(filter 1,$(TUI)),,tests/tui/%),$(wildcard tests/*/test_*.c)))
 benches  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 fuzzers  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -48,13 +57,18 @@ obj       = $(patsubst %.c,$(B)/%.o,$(1))
 
 # --- build --------------------------------------------------------------------------------
 .PHONY: all
-all: $(B)/mallorn $(B)/libmallorn.a $(B)/libmallorn-apply.a ## build the program and the libraries
+all: $(B)/mallorn $(B)/libmallorn.a $(B)/libmallorn-apply.a $(B)/libmallorn.so.0 ## build the program and the libraries
 
 $(B)/mallorn: $(call obj,tui/main.c) $(B)/libmallorn-ui.a $(B)/libmallorn.a
 $(B)/libmallorn.a: $(call obj,$(lib_src))
 $(B)/libmallorn-apply.a: $(call obj,$(free_src))
 $(B)/libmallorn-ui.a: $(call obj,$(ui_src)) $(if $(filter 1,$(TUI)),$(B)/gen/theme_data.o)
 $(B)/libmallorn-test.a: $(call obj,$(help_src))
+
+$(B)/libmallorn.so.0: libmallorn.map $(call obj,$(lib_src)) $(B)/files
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,--version-script=$< $(filter %.o,$^) \
+	    $(shell $(PKG) --libs $(LIB_PKGS)) -lm -o $@
 
 # Every theme is compiled in, so a missing file can never break start-up.
 $(B)/gen/theme_data.c: $(wildcard themes/*.yaml) tests/support/embed.sh $(B)/files
@@ -65,7 +79,7 @@ $(B)/gen/%.o: $(B)/gen/%.c $(B)/flags
 
 $(B)/%.a: $(B)/files
 	@echo "  AR    $@"
-	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
 
 $(B)/mallorn $(tests) $(benches) $(replays):
 	@echo "  LINK  $@"
@@ -80,7 +94,7 @@ endif
 # Loops over elements: worth a vectoriser that is allowed to version them.
 ifeq ($(MODE),release)
 $(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/dec_%.o \
-$(B)/codec/forward.o $(B)/codec/enc_%.o: ISA := -O3
+$(B)/codec/forward.o $(B)/codec/enc_%.o $(B)/analysis/blocks.o: ISA := -O3
 endif
 ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto
@@ -116,8 +130,8 @@ $(tests): $(B)/%: $(B)/%.o $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/lib
 $(benches): $(B)/%: $(B)/%.o $(B)/libmallorn.a
 $(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-test.a $(B)/libmallorn-ui.a $(B)/libmallorn.a
 
-.PHONY: check check-unit check-cli check-seeds check-corpus check-free asan fuzz bench
-check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols ## run every fast test
+.PHONY: check check-unit check-cli check-seeds check-corpus check-free asan coverage coverage-table fuzz bench
+check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols lint-exports ## run every fast test
 check-unit: $(tests)
 	$(Q)for t in $^; do $$t >$$t.log 2>&1 && echo "  ok    $$t" || { cat $$t.log; exit 1; }; done
 check-cli: $(B)/mallorn
@@ -135,6 +149,11 @@ check-free: ## prove that apply/ builds for bare metal and calls only mem*()
 	$(Q)sh tests/lint/freestanding.sh "$(FREE_CC)" $(B)/free $(free_src)
 asan: ## run the tests under the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) MODE=asan check-unit check-cli check-seeds
+coverage: ## line coverage of the applier and of the library, by the fast tests under clang
+	$(Q)rm -rf build/coverage/prof && LLVM_PROFILE_FILE=$(CURDIR)/build/coverage/prof/%m.profraw $(MAKE) MODE=coverage check-unit check-cli check-seeds
+	$(Q)$(MAKE) MODE=coverage coverage-table
+coverage-table:
+	$(Q)sh tests/support/coverage.sh $(B) $(tests) $(replays)
 fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
 	$(Q)$(MAKE) MODE=fuzz build/fuzz/fuzz_$(or $(T),$(error say T=one of: $(fuzzers)))
 	$(Q)mkdir -p build/fuzz/found/$(T)
@@ -146,16 +165,16 @@ bench: $(benches) all ## measure; one tab-separated line per result
 	$(Q)for b in $(benches); do $$b || exit 1; done
 
 # --- quality ------------------------------------------------------------------------------
-.PHONY: lint lint-layers lint-shape lint-symbols lint-headers lint-style format
-lint: lint-layers lint-shape lint-symbols lint-headers lint-style ## static checks; changes nothing
+.PHONY: lint lint-layers lint-shape lint-symbols lint-exports lint-headers lint-style format
+lint: lint-layers lint-shape lint-symbols lint-exports lint-headers lint-style ## static checks; changes nothing
 lint-layers lint-shape: lint-%:
 	$(Q)sh tests/lint/$*.sh && echo "  ok    $@"
 lint-symbols: $(B)/libmallorn.a
 	$(Q)sh tests/lint/symbols.sh $< && echo "  ok    $@"
+lint-exports: $(B)/libmallorn.so.0 $(B)/libmallorn.a
+	$(Q)sh tests/lint/exports.sh $< libmallorn.map $(B)/libmallorn.a $(CC) $(api_h) && echo "  ok    $@"
 lint-headers:
-	$(Q)for h in $(filter %.h,$(all_c)); do \
-	    $(CC) -std=c11 -Wall -Wextra -Werror -D_GNU_SOURCE -I. -fsyntax-only -x c $$h || exit 1; done
-	@echo "  ok    $@"
+	$(Q)sh tests/lint/headers.sh "gcc clang" $(filter %.h,$(all_c)) && echo "  ok    $@"
 lint-style:
 	$(Q)clang-format --dry-run -Werror $(all_c) && echo "  ok    $@"
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 -I. -D_GNU_SOURCE --inline-suppr \
@@ -164,7 +183,7 @@ format: ## rewrite every C file in the project style
 	$(Q)clang-format -i $(all_c)
 
 # --- demo, documents, installation --------------------------------------------------------
-.PHONY: demo screenshots docs install uninstall clean help FORCE
+.PHONY: demo screenshots docs stage install uninstall clean help FORCE
 demo: all ## make a model pair and open the program on it
 	$(Q)$(B)/mallorn make-demo --if-missing build/demo
 	$(Q)$(B)/mallorn build/demo/base.bf16.safetensors build/demo/tuned.bf16.safetensors
@@ -187,21 +206,26 @@ $(B)/share/done: $(B)/mallorn
 	$(Q)for f in $(completions); do $< help --completion $${f%%[-/]*} > $(@D)/$$f || exit 1; done
 	$(Q)touch $@
 
-share := $(DESTDIR)$(PREFIX)/share
-install: all $(B)/share/done ## copy to $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(share)/mallorn/themes $(share)/man/man1 $(dir $(completions:%=$(share)/%))
-	install -m755 $(B)/mallorn $(DESTDIR)$(PREFIX)/bin
-	install -m644 $(B)/libmallorn.a $(B)/libmallorn-apply.a $(DESTDIR)$(PREFIX)/lib
-	for f in $(wildcard themes/*.yaml); do install -m644 $$f $(share)/mallorn/themes; done
-	for m in $(man1)/*.1 $(wildcard docs/man/*.1); do install -m644 $$m $(share)/man/man1; done
-	for m in $(wildcard docs/man/*.5); do install -Dm644 $$m $(share)/man/man5/$${m##*/}; done
-	for f in $(completions); do install -m644 $(B)/share/$$f $(share)/$$f; done
-uninstall: $(B)/share/done ## remove what install copied
-	rm -f $(DESTDIR)$(PREFIX)/bin/mallorn $(DESTDIR)$(PREFIX)/lib/libmallorn.a $(DESTDIR)$(PREFIX)/lib/libmallorn-apply.a
-	rm -rf $(share)/mallorn
-	for m in $(man1)/*.1; do rm -f $(share)/man/man1/$${m##*/}; done
-	rm -f $(patsubst docs/man/%.1,$(share)/man/man1/%.1,$(wildcard docs/man/*.1)) $(patsubst docs/man/%.5,$(share)/man/man5/%.5,$(wildcard docs/man/*.5))
-	rm -f $(completions:%=$(share)/%)
+# The tree as it will lie, below stage/: install copies its files, uninstall removes the same.
+stage   := $(B)/stage
+api_all  = $(sort $(api_h) $(filter %.h %.def,$(shell $(CC) -I. -MM $(api_h))))
+version  = $(shell sed -n 's/^.define MLR_VERSION "\(.*\)"/\1/p' apply/version.h)
+stage: all $(B)/share/done
+	$(Q)rm -rf $(stage)
+	$(Q)install -d $(addprefix $(stage)$(PREFIX)/,bin include/mallorn share/mallorn/themes share/man/man5) $(stage)$(LIBDIR)/pkgconfig
+	$(Q)cp $(B)/mallorn $(stage)$(PREFIX)/bin
+	$(Q)cp $(B)/libmallorn.a $(B)/libmallorn-apply.a $(stage)$(LIBDIR)
+	$(Q)install -m644 $(B)/libmallorn.so.0 $(stage)$(LIBDIR) && ln -s libmallorn.so.0 $(stage)$(LIBDIR)/libmallorn.so
+	$(Q)for f in mallorn mallorn-apply; do sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(version)|' \
+	    docs/pkg-config/$$f.pc.in > $(stage)$(LIBDIR)/pkgconfig/$$f.pc || exit 1; done
+	$(Q)cp --parents $(api_all) $(stage)$(PREFIX)/include/mallorn
+	$(Q)cp themes/*.yaml $(stage)$(PREFIX)/share/mallorn/themes
+	$(Q)cp -r $(addprefix $(B)/share/,man bash-completion zsh fish) $(stage)$(PREFIX)/share
+	$(Q)for m in $(wildcard docs/man/*.[15]); do cp $$m $(stage)$(PREFIX)/share/man/man$${m##*.} || exit 1; done
+install: stage ## copy to $(DESTDIR)$(PREFIX)
+	$(Q)sh tests/support/install.sh copy $(stage) "$(abspath $(DESTDIR))"
+uninstall: stage ## remove what install copied
+	$(Q)sh tests/support/install.sh remove $(stage) "$(abspath $(DESTDIR))"
 clean: ## remove build/
 	rm -rf build
 help: ## this list

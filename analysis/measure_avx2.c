@@ -144,6 +144,19 @@ static inline __m256 eight_f32(const uint8_t *p)
     return _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
+/* Every byte is a float, exactly. */
+static inline __m256 eight_i8(const uint8_t *p)
+{
+    __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
+}
+
+static inline __m256 eight_u8(const uint8_t *p)
+{
+    __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+}
+
 static inline __m256d low_four(__m256 v)
 {
     return _mm256_cvtps_pd(_mm256_castps256_ps128(v));
@@ -181,6 +194,8 @@ static inline __m256d high_four(__m256 v)
 SUMS_OF(bf16, 2)
 SUMS_OF(f16, 2)
 SUMS_OF(f32, 4)
+SUMS_OF(i8, 1)
+SUMS_OF(u8, 1)
 #undef SUMS_OF
 
 static bool all_finite(const double *lane)
@@ -208,6 +223,12 @@ static bool sums_of(mlr_sums *s, unsigned dtype, const uint8_t *o, const uint8_t
     case MLR_DTYPE_F32:
         done = sums_f32(s, o, n, count);
         break;
+    case MLR_DTYPE_I8:
+        done = sums_i8(s, o, n, count);
+        break;
+    case MLR_DTYPE_U8:
+        done = sums_u8(s, o, n, count);
+        break;
     default:
         return false;
     }
@@ -231,6 +252,10 @@ static bool widen(unsigned dtype, const uint8_t *src, size_t count, double *out)
         return widen_f16(src, count, out) == count;
     case MLR_DTYPE_F32:
         return widen_f32(src, count, out) == count;
+    case MLR_DTYPE_I8:
+        return widen_i8(src, count, out) == count;
+    case MLR_DTYPE_U8:
+        return widen_u8(src, count, out) == count;
     default:
         return false;
     }

@@ -202,6 +202,9 @@ static const uint8_t *codes_of(const mlr_pass *p, mlr_pass_lane *lane, const pie
 static void widen(const mlr_pass *p, mlr_pass_lane *lane, piece *w, unsigned side)
 {
     const mlr_dtype *t = p->view.side[side].dtype;
+    if (p->kernels->widen(t->id, w->src[side], w->count, lane->v[side])) {
+        return;
+    }
     if (p->by_table[side]) {
         const uint8_t *code = codes_of(p, lane, w, side);
         for (size_t i = 0; i < w->count; i++) {
@@ -209,9 +212,7 @@ static void widen(const mlr_pass *p, mlr_pass_lane *lane, piece *w, unsigned sid
         }
         return;
     }
-    if (!p->kernels->widen(t->id, w->src[side], w->count, lane->v[side])) {
-        (void)mlr_to_f64(t, w->src[side], w->count, lane->v[side], false);
-    }
+    (void)mlr_to_f64(t, w->src[side], w->count, lane->v[side], false);
 }
 
 static void widen_pair(const mlr_pass *p, mlr_pass_lane *lane, piece *w)
@@ -247,7 +248,8 @@ static size_t flag_values(mlr_pass_lane *lane, size_t count)
     const double *o = lane->v[0], *n = lane->v[1];
     size_t changed = 0;
     for (size_t i = 0; i < count; i++) {
-        lane->flags[i] = !(o[i] == n[i]) && (o[i] == o[i] || n[i] == n[i]);
+        /* without a branch: what changes is hard to foresee */
+        lane->flags[i] = (uint8_t)((o[i] != n[i]) & ((o[i] == o[i]) | (n[i] == n[i])));
         changed += lane->flags[i];
     }
     return changed;

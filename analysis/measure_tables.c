@@ -20,20 +20,43 @@ mlr_code_kind mlr_code_kind_of(const mlr_dtype *t)
 /* --- counting ----------------------------------------------------------------------------
  */
 
+/* Room for the counters of every other byte: a counter that is raised twice in a row waits
+   for itself, and where few bytes change it is one and the same counter. */
+enum { ODD_OLD = 0, ODD_NEW = 256, ODD_XOR = 512, ODD_DELTA = 768, ODD_COUNT = 1280 };
+
+static void add_odd(uint32_t *t, const uint32_t *odd, unsigned bits)
+{
+    size_t zero = ((size_t)1 << bits) - 1;
+    for (size_t i = 0; i < 256; i++) {
+        t[MLR_T_OLD + i] += odd[ODD_OLD + i];
+        t[MLR_T_NEW + i] += odd[ODD_NEW + i];
+        t[MLR_T_XOR + i] += odd[ODD_XOR + i];
+    }
+    for (size_t i = 0; i <= 2 * zero; i++) {
+        t[MLR_T_DELTA + i] += odd[ODD_DELTA + i];
+    }
+}
+
 static void count_1(uint32_t *t, const mlr_code_kind *k, const uint8_t *o, const uint8_t *n,
                     size_t count, const uint8_t *skip)
 {
-    uint32_t *distance = t + MLR_T_DELTA + (((size_t)1 << k->bits) - 1);
+    uint32_t odd[ODD_COUNT] = {0};
+    size_t zero = ((size_t)1 << k->bits) - 1;
+    uint32_t *const old_at[2] = {t + MLR_T_OLD, odd + ODD_OLD};
+    uint32_t *const new_at[2] = {t + MLR_T_NEW, odd + ODD_NEW};
+    uint32_t *const xor_at[2] = {t + MLR_T_XOR, odd + ODD_XOR};
+    uint32_t *const delta_at[2] = {t + MLR_T_DELTA + zero, odd + ODD_DELTA + zero};
     for (size_t i = 0; i < count; i++) {
         unsigned a = o[i], b = n[i];
-        t[MLR_T_OLD + a]++;
-        t[MLR_T_NEW + b]++;
-        t[MLR_T_XOR + (a ^ b)]++;
+        old_at[i & 1][a]++;
+        new_at[i & 1][b]++;
+        xor_at[i & 1][a ^ b]++;
         int d = (int)mlr_order_code(k, b) - (int)mlr_order_code(k, a);
         if (skip == NULL || !skip[i]) {
-            distance[d]++;
+            delta_at[i & 1][d]++;
         }
     }
+    add_odd(t, odd, k->bits);
 }
 
 static inline void count_2(uint32_t *t, const mlr_code_kind *k, const uint8_t *o,
@@ -54,8 +77,11 @@ static inline void count_2(uint32_t *t, const mlr_code_kind *k, const uint8_t *o
     }
 }
 
+/* With a constant width these come down to a few instructions, if only they are inlined. */
+#define FORCED static inline __attribute__((always_inline))
+
 /* Counts a value of `width` bytes: the upper two together, the lower ones apart. */
-static inline void count_wide(uint32_t *top, uint32_t *low, uint64_t v, unsigned width)
+FORCED void count_wide(uint32_t *top, uint32_t *low, uint64_t v, unsigned width)
 {
     top[v >> (8 * (width - 2))]++;
     for (unsigned k = 0; k + 2 < width; k++) {
@@ -63,8 +89,8 @@ static inline void count_wide(uint32_t *top, uint32_t *low, uint64_t v, unsigned
     }
 }
 
-static inline void count_wide_move(uint32_t *t, const mlr_code_kind *k, uint64_t a,
-                                   uint64_t b, bool skip, uint64_t *largest)
+FORCED void count_wide_move(uint32_t *t, const mlr_code_kind *k, uint64_t a, uint64_t b,
+                            bool skip, uint64_t *largest)
 {
     unsigned width = k->width;
     count_wide(t + MLR_T_XOR, t + MLR_T_XOR_LOW, a ^ b, width);
@@ -159,8 +185,14 @@ static void count_sparse(uint32_t *t, const mlr_code_kind *k, const mlr_codes *c
     for (size_t i = 0; i < c->moved_count; i++) {
         size_t at = (size_t)c->moved[i] * k->width;
         uint64_t a = load_code(c->o + at, k->width), b = load_code(c->n + at, k->width);
-        if (k->width > 2) {
-            count_wide_move(t, k, a, b, false, largest);
+        if (k->width == 4) {
+            const mlr_code_kind four = {4, 32, k->negative, k->top};
+            count_wide_move(t, &four, a, b, false, largest);
+            continue;
+        }
+        if (k->width == 8) {
+            const mlr_code_kind eight = {8, 64, k->negative, k->top};
+            count_wide_move(t, &eight, a, b, false, largest);
             continue;
         }
         t[MLR_T_XOR + (a ^ b)]++;

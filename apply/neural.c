@@ -17,9 +17,14 @@ static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r,
     bool lag_ok =
         h->lag == 0 || (h->lag >= MLR_NEURAL_CHUNK && h->lag < r->new_bytes &&
                         r->dtype == r->old_dtype && h->rank == 0 && h->edges == 1);
+    /* lists are kept by class alone, and mixing has contexts for no more than classes and
+       edges */
+    bool contexts_ok =
+        ((h->form & MLR_NEURAL_SPARSE) == 0 || h->edges == 1) &&
+        ((h->form & (MLR_NEURAL_SPARSE | MLR_NEURAL_MIX)) == 0 || h->lag == 0);
     return (h->form & ~MLR_NEURAL_FORMS) == 0 && h->classes >= 1 &&
            h->classes <= MLR_NEURAL_CLASSES && edges_ok && narrow_ok && tables_ok &&
-           lag_ok && h->top <= UINT16_MAX;
+           lag_ok && contexts_ok && h->top <= UINT16_MAX;
 }
 
 /* Factors must be far smaller than the tensor, so that no header can ask for more memory

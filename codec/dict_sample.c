@@ -42,7 +42,7 @@ static mlr_status sample_piece(mlr_dict_samples *s, const mlr_pair_view *v, uint
                                size_t n, mlr_err *err)
 {
     const mlr_record *r = &v->record;
-    uint8_t new_bytes[PIECE], old[PIECE];
+    uint8_t new_bytes[PIECE], old[PIECE] = {0};
     bool differs = mlr_record_old_bytes(r, first, n) == n && r->old_dtype == r->dtype;
     if (v->view.read(v->view.ctx, first, n, new_bytes, differs ? old : NULL, err) !=
         MLR_OK) {

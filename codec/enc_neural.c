@@ -131,16 +131,16 @@ static uint64_t choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding
     return tables + (s->raw_bits << 16);
 }
 
+/* `t` is NULL for the sparse form, which has no tables. */
 static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
                        const mlr_buf *factors, mlr_buf *out)
 {
     const mlr_neural *m = &p->model;
-    bool tables = (m->form & MLR_NEURAL_SPARSE) == 0;
     mlr_buf_u8(out, m->form);
     mlr_buf_u8(out, m->classes);
     mlr_buf_u8(out, m->edges);
-    mlr_buf_u8(out, tables ? (uint8_t)t->count : 0);
-    mlr_buf_u8(out, tables ? (uint8_t)t->tokens : 0);
+    mlr_buf_u8(out, t != NULL ? (uint8_t)t->count : 0);
+    mlr_buf_u8(out, t != NULL ? (uint8_t)t->tokens : 0);
     mlr_buf_varint(out, m->top);
     mlr_buf_varint(out, m->lag);
     if (m->rank > 0) {

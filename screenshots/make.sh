@@ -18,7 +18,7 @@ for keys in "$here"/*.keys; do
         if command -v rsvg-convert >/dev/null; then
             rsvg-convert "$svg" -o "${svg%.svg}.png"
             if command -v convert >/dev/null; then # fewer colours, a quarter of the bytes
-                convert "${svg%.svg}.png" -colors 48 "PNG8:${svg%.svg}.png"
+                convert "${svg%.svg}.png" +dither -colors 48 "PNG8:${svg%.svg}.png"
             fi
         fi
         echo "  DRAW  ${svg##*/}"

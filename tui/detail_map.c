@@ -99,7 +99,7 @@ static void put_heat(mlr_pane v, int row, int col, double share)
         mlr_put_cp(v, row, col, MLR_ROLE_FAINT, ' ');
         return;
     }
-    int step = (int)(share * 8);
+    int step = 2 + (int)(share * 6); /* the darkest steps are lost on dark grounds */
     int dark = (int)ceil(share * 4) - 1;
     step = step > 7 ? 7 : step;
     mlr_put_glyph(v, row, col, (mlr_role)(MLR_ROLE_HEAT_0 + step),
@@ -202,8 +202,12 @@ static void draw_cells(const mlr_detail_view *d, mlr_pane v, bool focused)
         for (int c = 0; c < d->map_cols; c++) {
             mlr_map_spot s = mlr_map_spot_at(d, r, c);
             bool here = focused && r == row && c == col;
-            mlr_pane p = here ? mlr_pane_over(v, MLR_ROLE_SELECTION) : v;
-            put_heat(p, r, c, share_of(d, &s.sum, most));
+            if (here) {
+                mlr_put_glyph(mlr_pane_over(v, MLR_ROLE_SELECTION), r, c, MLR_ROLE_STRONG,
+                              MLR_G_CROSSING);
+            } else {
+                put_heat(v, r, c, share_of(d, &s.sum, most));
+            }
         }
     }
     if (focused) {

@@ -482,6 +482,23 @@ static mlr_status open_output(mlr_patcher *p, mlr_err *err)
 
 /* --- memory --------------------------------------------------------------------------- */
 
+/* Private writable memory beside the arena, of a process that is about to have one. */
+static uint64_t beside_arena(void)
+{
+    return mlr_own_data_bytes() + MLR_ARENA_OVERHEAD;
+}
+
+/* The smallest budget that works: one that is large enough to bound the whole process has
+   to hold the rest of it too. */
+static uint64_t smallest_budget(const mlr_patcher *p)
+{
+    uint64_t arena = p->need.arena_bytes, from = p->wish->process_budget_from;
+    if (p->runtime > 0 || from == 0 || arena < from) {
+        return arena + p->runtime;
+    }
+    return arena + beside_arena();
+}
+
 /* Bytes that the arena may take: the budget, or what it leaves beside everything else. */
 static uint64_t arena_limit(mlr_patcher *p)
 {
@@ -492,7 +509,7 @@ static uint64_t arena_limit(mlr_patcher *p)
     if (w->process_budget_from == 0 || w->budget < w->process_budget_from) {
         return w->budget;
     }
-    p->runtime = mlr_own_data_bytes() + MLR_ARENA_OVERHEAD;
+    p->runtime = beside_arena();
     return w->budget > p->runtime ? w->budget - p->runtime : 0;
 }
 
@@ -510,7 +527,7 @@ static mlr_status choose_lanes(mlr_patcher *p, mlr_err *err)
         }
         if (lanes == 1) {
             err->found = p->wish->budget;
-            err->limit = p->need.arena_bytes + p->runtime;
+            err->limit = smallest_budget(p);
             return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
                             "memory that this patch needs");
         }

@@ -81,7 +81,7 @@ static int end(void **state)
 static mlr_status parse(const char *const *argv)
 {
     const mlr_opt_set set = {table, sizeof table / sizeof table[0], &f.v};
-    const mlr_opt_parser p = {&set, 1, &f.pool, &f.cli};
+    const mlr_opt_parser p = {.set = &set, .sets = 1, .pool = &f.pool, .cli = &f.cli};
     int argc = 0;
     while (argv[argc] != NULL) {
         argc++;

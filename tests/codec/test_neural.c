@@ -492,6 +492,35 @@ static void rans_lanes_agree_on_random_tokens(void **state)
     }
 }
 
+/* A model of 3 classes without tables or factors. */
+static mlr_status head_of(uint8_t form, uint8_t edges, uint8_t lag_low, uint8_t lag_high)
+{
+    const uint8_t table_free = (form & MLR_NEURAL_SPARSE) != 0 ? 0 : 1;
+    uint8_t model[] = {form, 3, edges, table_free, table_free, 127, lag_low, lag_high};
+    mlr_record r = {.dtype = type("bf16"),
+                    .old_dtype = type("bf16"),
+                    .new_bytes = 4096,
+                    .old_bytes = 4096,
+                    .model = model,
+                    .model_bytes = sizeof model};
+    mlr_neural_head h;
+    mlr_err err = {0};
+    return mlr_neural_head_read(&r, &h, &err);
+}
+
+/* Lists have a gap for each class, mixing a context for each class and edge: no more. */
+static void refuses_contexts_without_room(void **state)
+{
+    (void)state;
+    enum { LOW = 0x80, HIGH = 4, ZERO = 0x80 }; /* varints: 512, and 0 in two bytes */
+    assert_int_equal(head_of(MLR_NEURAL_SPARSE, 1, ZERO, 0), MLR_OK);
+    assert_int_equal(head_of(MLR_NEURAL_SPARSE, 8, ZERO, 0), MLR_E_FORMAT);
+    assert_int_equal(head_of(MLR_NEURAL_SPARSE, 1, LOW, HIGH), MLR_E_FORMAT);
+    assert_int_equal(head_of(MLR_NEURAL_MIX, 8, ZERO, 0), MLR_OK);
+    assert_int_equal(head_of(MLR_NEURAL_MIX, 1, LOW, HIGH), MLR_E_FORMAT);
+    assert_int_equal(head_of(0, 1, LOW, HIGH), MLR_OK);
+}
+
 static void refuses_a_token_the_table_lacks(void **state)
 {
     (void)state;
@@ -640,6 +669,7 @@ int main(void)
         cmocka_unit_test(fits_a_small_device),
         cmocka_unit_test(rans_lanes_agree_on_random_tokens),
         cmocka_unit_test(refuses_a_token_the_table_lacks),
+        cmocka_unit_test(refuses_contexts_without_room),
         cmocka_unit_test(survives_damage_alike),
         cmocka_unit_test(refuses_every_cut_payload),
         cmocka_unit_test(tokens_cover_every_value_once),

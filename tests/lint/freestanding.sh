@@ -12,6 +12,9 @@ for f in "$@"; do
     o=$out/$(printf '%s' "${f%.c}" | tr / _).o
     $cc -std=c11 -Oz -ffreestanding -ffunction-sections -fstack-usage -I. -c "$f" -o "$o" || exit 1
 done
+floating=$($nm -u "$out"/*.o | awk 'NF == 2 { print $2 }' | sort -u |
+    grep -xE '__aeabi_(c?[fd](add|sub|rsub|mul|div|cmp).*|[fdh]2.*|u?[il]2[fd])')
+[ -z "$floating" ] || { echo "apply/ uses floating point:" $floating; exit 1; }
 own=$($nm -g --defined-only "$out"/*.o | awk 'NF == 3 { print $3 }')
 foreign=$($nm -u "$out"/*.o | awk 'NF == 2 { print $2 }' | sort -u |
     grep -vxE 'mem(cpy|move|set|cmp)|__aeabi_[a-z0-9]+' | grep -vxF "$own")
@@ -21,7 +24,7 @@ stack=$(sort -t"	" -k2nr "$out"/*.su | awk -F"	" 'NR == 1 { print $2 " bytes in 
 [ "${stack%% *}" -le 1024 ] || { echo "apply/ has a frame above 1 KiB: $stack"; exit 1; }
 core=
 lld=$(command -v ld.lld || command -v ld.lld-14)
-if [ -n "$lld" ]; then
+if [ -n "$lld" ] && [ -f apply/decoder.c ]; then
     # The decoder table decides what is linked; an applier's calls are the roots.
     $cc -std=c11 -Oz -ffreestanding -ffunction-sections -I. \
         -DMLR_STRATEGY_TABLE='"apply/strategies_core.def"' -c apply/decoder.c -o "$out/core_decoder.o" || exit 1

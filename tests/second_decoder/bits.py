@@ -58,10 +58,12 @@ class Bits:
             v = v << 1 | self.raw(1 << 15)
         return v
 
-    def number(self, model, fine):
+    def number(self, model, fine, most=64):
+        """A number of at most so many bits."""
         length = 0
-        while length < 64 and self.get(model, length):
+        while length < min(most + 1, 64) and self.get(model, length):
             length += 1
+        need(length <= most, "number within its bits")
         if length < 2:
             return length
         learned = min(length - 1, fine)
@@ -110,7 +112,7 @@ def _read_q(d, models, q, before, t):
     if d.get(models["equal"], kind):
         return guess
     down = d.get(models["sign"], kind)
-    size = min(d.number(models["size"][kind], 1) + 1, 1000)
+    size = d.number(models["size"][kind], 1, 8) + 1
     if size > 255:
         return 255
     return max(guess - size, 1) if down else min(guess + size, 255)
@@ -134,7 +136,7 @@ def read_tables(d, raw, edges, count, tokens):
     models = {"absent": {}, "equal": {}, "sign": {}, "size": [{}, {}, {}, {}]}
     last_model, before, tables = {}, [0] * tokens, []
     for _ in range(count):
-        last = d.number(last_model, 1)
+        last = d.number(last_model, 1, 8)
         need(last < tokens, "last token of a table")
         q = [0] * tokens
         for t in range(last + 1):

@@ -95,12 +95,12 @@ class Model:
         most = 32 + (self.now.bits - 5 << (1 if self.now.size == 8 else 2))
         need(self.form <= 15 and 1 <= self.classes <= 16 and self.edges in (1, 8), "neural model")
         if self.form & CHANGES:
-            need(count == tokens == 0, "neural model")
+            need(count == tokens == 0 and self.edges == 1, "neural model")
         else:
             need(1 <= count <= 64 and 1 <= tokens <= most, "neural model")
         if self.lag:
             need(512 <= self.lag < rec.new_bytes and not self.convert and not self.rank and
-                 self.edges == 1, "neural lag")
+                 self.edges == 1 and not self.form & (MIX | CHANGES), "neural lag")
         if self.form & FACTORS:
             elements = rec.new_bytes // self.now.size
             need(self.row and self.now.is_float and 1 <= self.rank <= 64, "neural factors")
@@ -113,7 +113,7 @@ class Model:
             for column, n in ((self.v, self.row), (self.u, self.rows)):
                 model, values = {}, []
                 for _ in range(n):
-                    size = d.number(model, 2)
+                    size = d.number(model, 2, 15)
                     need(size <= 32767, "size of a factor")
                     values.append(-size if size and d.even(1) else size)
                 column.append(values)
@@ -224,12 +224,12 @@ class Map:
 
     def __init__(self, data):
         self.bits, self.models, self.flag = Bits(data), ({}, {}), 1
-        self.left = self.bits.number(self.models[1], 2)
+        self.left = self.bits.number(self.models[1], 2, 28)
 
     def next(self):
         while self.left == 0:
             self.flag ^= 1
-            self.left = self.bits.number(self.models[self.flag], 2) + 1
+            self.left = self.bits.number(self.models[self.flag], 2, 28) + 1
         self.left -= 1
         return self.flag
 
@@ -254,7 +254,6 @@ def tokens(b, c, kind):
 def changes(b, c):
     m = b.model
     need(m.form & CHANGES, "neural block of changes")
-    need(m.edges == 1 and m.lag == 0, "changes by class alone")
     d = Bits(c.rest())
     gaps, values = [{} for _ in range(m.classes)], [{} for _ in range(m.classes)]
     left = [d.number(g, 2) for g in gaps]

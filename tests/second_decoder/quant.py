@@ -379,7 +379,7 @@ class Model:
         d, model, self.ratios = Bits(c.take(c.varint())), {}, []
         down = 16 - fine
         for _ in range(count):
-            at = (1 << fine) + fold_back(d.number(model, 1))
+            at = (1 << fine) + fold_back(d.number(model, 1, 23))
             need(abs(at) <= MOST >> down and d.ended(), "scale ratios")
             self.ratios.append(at << down)
 

@@ -12,8 +12,8 @@ if [ "$action" = ensure ]; then
     what=${1:-build}
     [ $# -gt 0 ] && shift
 fi
-modules=${*:-libzstd libxxhash jansson yaml-0.1 ncursesw}
-[ "$what" = check ] && modules="$modules cmocka"
+modules=${*:-libzstd jansson yaml-0.1 ncursesw}
+[ "$what" = check ] && modules="$modules cmocka libxxhash"
 
 package_of() {
     case $1 in
