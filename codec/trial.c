@@ -387,10 +387,11 @@ mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,
         return MLR_OK;
     }
     mlr_encoding quick = *e;
-    quick.quick = true;
     for (unsigned i = 0; i < c.count; i++) {
         mlr_trial t;
         mlr_err failure = {0};
+        /* `mix` must not win for want of factors that would be found later */
+        quick.quick = choice->level < SLOW_LEVEL || c.id[i] != MLR_STRATEGY_neural;
         mlr_trial_run(&t, &quick, v, mlr_encoder_get(c.id[i]), inflater, sample_for(choice),
                       &failure);
         if (failure.status == MLR_E_UNSUPPORTED) {
