@@ -26,7 +26,7 @@ asan_flags     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all 
                   -fno-omit-frame-pointer
 tsan_flags     := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 fuzz_flags     := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-coverage_flags := -O0 -g -fprofile-instr-generate -fcoverage-mapping
+coverage_flags := -O1 -g -fprofile-instr-generate -fcoverage-mapping
 ifneq ($(filter fuzz coverage,$(MODE)),)
 CC := clang
 endif

@@ -13,13 +13,13 @@ for t in "$@"; do
     objects="$objects -object $t"
 done
 "$cov" export $objects -instr-profile="$folder/all.profdata" -format=lcov \
-    apply formats analysis codec >"$folder/all.lcov" 2>"$folder/cov.log" || { cat "$folder/cov.log"; exit 1; }
+    >"$folder/all.lcov" 2>"$folder/cov.log" || { cat "$folder/cov.log"; exit 1; }
 awk -F: -v here="$(pwd)/" '
     function add(to) { lines[to] += lf; hit[to] += lh }
-    $1 == "SF" { file = $2; sub(here, "", file) }
+    $1 == "SF" { file = $2; sub(here, "", file); sub(/^\.\//, "", file) }
     $1 == "LF" { lf = $2 }
     $1 == "LH" { lh = $2 }
-    $0 == "end_of_record" && lf > 0 && file ~ /\.c$/ {
+    $0 == "end_of_record" && lf > 0 && file ~ /^(apply|formats|analysis|codec)\/.*\.c$/ {
         part = file; sub(/\/[^\/]*$/, "/", part)
         add(part); add("library")
         if (part == "apply/" || part == "apply/base/") { add("applier (apply/, apply/base/)") }
