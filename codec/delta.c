@@ -171,15 +171,20 @@ static bool emit(const finder *f, int64_t shift, uint32_t at, uint32_t len)
     return f->found(f->ctx, like) != 0;
 }
 
-/* Goes from alignment to alignment; each is stretched both ways before it is reported. */
+/*
+ * Goes from alignment to alignment; each is stretched both ways before it is reported. The
+ * search goes on from where the last one ended, not from where its stretch begins: it must
+ * come to an end.
+ */
 static bool scan(const finder *f)
 {
     uint32_t n = f->new_bytes.n;
     uint32_t begin = 0; /* of the present stretch */
+    uint32_t from = 0;  /* where the search goes on */
     int64_t shift = 0;
     while (begin < n) {
         uint32_t old_at = 0;
-        uint32_t stop = next_break(f, shift, begin, &old_at);
+        uint32_t stop = next_break(f, shift, from, &old_at);
         int64_t next = (int64_t)old_at - (int64_t)stop;
         uint32_t end = begin + reach_forward(f, shift, begin, stop);
         uint32_t start = stop < n ? stop - reach_back(f, next, stop, begin) : n;
@@ -193,6 +198,7 @@ static bool scan(const finder *f)
             break;
         }
         begin = start;
+        from = stop;
         shift = next;
     }
     return true;
