@@ -114,7 +114,7 @@ static void read_dict(mlr_cursor *c, mlr_patch_dict *d)
  */
 static uint64_t with_margin(uint64_t n)
 {
-    return n == 0 ? 0 : n + n / 8 + 1536;
+    return n == 0 ? 0 : n + n / 16 + 256;
 }
 
 static void read_need(mlr_cursor *c, mlr_patch_need *n)
