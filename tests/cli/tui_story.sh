@@ -75,7 +75,7 @@ cmp -s again.sftp tuned.f16.sftp || fail "a refused export changed the patch"
 {
     printf '@size 45 140\n@wait\n<C-r> <C-r> <C-r>\n'
     i=0
-    while [ $i -lt 3000 ]; do
+    while [ $i -lt 60000 ]; do # far more than two seconds allow
         echo '> <lt>'
         i=$((i + 1))
     done
