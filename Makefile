@@ -130,7 +130,7 @@ $(tests): $(B)/%: $(B)/%.o $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/lib
 $(benches): $(B)/%: $(B)/%.o $(B)/libmallorn.a
 $(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-test.a $(B)/libmallorn-ui.a $(B)/libmallorn.a
 
-.PHONY: check check-unit check-cli check-seeds check-corpus check-free asan coverage coverage-table fuzz bench
+.PHONY: check-runtimes check check-unit check-cli check-seeds check-corpus check-free asan coverage coverage-table fuzz bench bench-kernels bench-pairs bench-scaling
 check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols lint-exports ## run every fast test
 check-unit: $(tests)
 	$(Q)for t in $^; do $$t >$$t.log 2>&1 && echo "  ok    $$t" || { cat $$t.log; exit 1; }; done
@@ -145,6 +145,9 @@ check-seeds: $(replays)
 	$(Q)for f in $(fuzzers); do $(B)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f/* || exit 1; done
 check-corpus: $(B)/tests/formats/test_corpus ## open every model of ../shared/corpus and prove its tiling
 	$(Q)$<
+check-runtimes: all ## load patched models in real runtimes: RUNTIMES=DIR, see docs/TESTING.md
+	$(Q)$(B)/mallorn make-demo --if-missing build/demo >/dev/null
+	$(Q)sh tests/runtimes/run.sh $(B)/mallorn ../shared/corpus build/demo
 check-free: ## prove that apply/ builds for bare metal and calls only mem*()
 	$(Q)sh tests/lint/freestanding.sh "$(FREE_CC)" $(B)/free $(free_src)
 asan: ## run the tests under the address and undefined-behaviour sanitizers
@@ -161,8 +164,17 @@ fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
 	    -artifact_prefix=build/fuzz/found/ build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-test.a build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
-bench: $(benches) all ## measure; one tab-separated line per result
+bench: bench-kernels bench-pairs bench-scaling ## measure everything; tables and a plot in build/bench
+bench-kernels: $(benches) ## speeds of the parts; one tab-separated line per result
 	$(Q)for b in $(benches); do $$b || exit 1; done
+bench-pairs: $(B)/tests/bench/rusage all ## beside other tools: make bench-pairs PEERS=DIR RUNS=3
+	$(Q)$(B)/mallorn make-demo --if-missing build/demo >/dev/null
+	$(Q)python3 tests/bench/compare.py $(B)/mallorn $(B)/tests/bench/rusage --demo build/demo --corpus ../shared/corpus \
+	    --unpacked "$(UNPACKED)" --peers "$(PEERS)" --runs $(or $(RUNS),3) --only "$(ONLY)"
+bench-scaling: $(B)/tests/bench/rusage all ## growth with bytes, tensors and threads: MOST=BYTES ends the first
+	$(Q)python3 tests/bench/scaling.py $(B)/mallorn $(B)/tests/bench/rusage --most $(or $(MOST),4294967296)
+$(B)/tests/bench/rusage: $(B)/tests/bench/rusage.o
+	$(Q)$(CC) $(LDFLAGS) $< -o $@
 
 # --- quality ------------------------------------------------------------------------------
 .PHONY: lint lint-layers lint-shape lint-symbols lint-exports lint-headers lint-style format
