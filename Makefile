@@ -138,7 +138,7 @@ check-cli: $(B)/mallorn
 	$(Q)for t in tests/cli/*.sh; do [ -f "$$t" ] || continue; \
 	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
 .PHONY: check-long
-check-long: $(B)/mallorn ## run the tests that take minutes
+check-long: $(B)/mallorn $(B)/tests/host/test_neural_loops ## run the tests that take minutes
 	$(Q)for t in tests/long/*.sh; do \
 	    MALLORN=$(abspath $<) sh $$t && echo "  ok    $$t" || exit 1; done
 check-seeds: $(replays)

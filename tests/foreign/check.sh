@@ -36,8 +36,10 @@ compile() {
 
 # archive SOURCES...: what every program here is linked with
 archive() {
-    rm -rf "$out/$arch/obj" && mkdir -p "$out/$arch/obj" || return 1
-    (cd "$out/$arch/obj" && compile -c $(printf "$root/%s " "$@") && $cc_ar rcs ../applier.a ./*.o)
+    rm -rf "$out/$arch/obj" "$out/$arch/applier.a" && mkdir -p "$out/$arch/obj" || return 1
+    (cd "$out/$arch/obj" && compile -c $(printf "$root/%s " "$@") &&
+        { [ "$arch" != aarch64 ] || compile -march=armv8-a+crypto -c "$root"/apply/host/*_armv8.c; } &&
+        $cc_ar rcs ../applier.a ./*.o)
 }
 
 # golden LOOPS: every patch, by the reference loops or by those for this processor
@@ -64,13 +66,18 @@ golden() {
     [ "$applied" -gt 0 ] || fail "no patch was applied"
 }
 
-# try TEST SOURCES...: a program of tests that must end well
+# try SOURCE ARGUMENTS...: a program of tests that must end well
 try() {
     name=${1##*/}
     name=${name%.c}
-    compile -isystem tests/foreign/shim -static "$@" tests/support/test.c tests/support/rng.c \
-        "$out/$arch/applier.a" -o "$out/$arch/$name" || { fail "$name: not built"; return; }
-    $qemu "$out/$arch/$name" >"$out/$arch/said" 2>&1 || { cat "$out/$arch/said"; fail "$name"; }
+    case $name in
+    fuzz_*) with=tests/fuzz/replay.c ;;
+    *) with="-isystem tests/foreign/shim tests/support/test.c tests/support/rng.c" ;;
+    esac
+    # shellcheck disable=SC2086
+    compile -static "$1" $with "$out/$arch/applier.a" -o "$out/$arch/$name" || { fail "$name: not built"; return; }
+    shift
+    $qemu "$out/$arch/$name" "$@" >"$out/$arch/said" 2>&1 || { cat "$out/$arch/said"; fail "$name"; }
     tests="$tests $name"
 }
 
@@ -87,8 +94,8 @@ target() {
         zstd=-lzstd host=-DFOREIGN_ZSTD loops=apply/host/inflate_zstd.c
     fi
     case $arch in aarch64)
-        host="$host -DFOREIGN_KERNELS -march=armv8-a+crypto"
-        loops="$loops apply/host/host_kernels.c $(ls apply/host/*_neon.c apply/host/*_armv8.c 2>/dev/null)" ;;
+        host="$host -DFOREIGN_KERNELS"
+        loops="$loops apply/host/host_kernels.c $(ls apply/host/*_neon.c)" ;;
     esac
     # shellcheck disable=SC2086
     archive apply/base/*.c apply/*.c apply/host/cpu.c codec/tokens.c $loops || { fail "not built"; return; }
@@ -100,7 +107,10 @@ target() {
     for t in sha256 checked cursor dtype; do
         try "tests/base/test_$t.c"
     done
-    case $arch in aarch64) try tests/host/test_neural_loops.c ;; esac
+    case $arch in aarch64)
+        try tests/host/test_neural_loops.c
+        try tests/fuzz/fuzz_neural.c tests/fuzz/corpus/neural/* ;;
+    esac
     echo "  ok    check-foreign $arch ($what):$tests"
 }
 
