@@ -314,7 +314,7 @@ static void explain_text(action *a, uint32_t pair)
             mlr_change_name(m->pairs[pair].change));
     size_t last = mlr_profile_rule_of(p, m, pair);
     for (size_t i = 0; i < p->rule_count && i <= last; i++) {
-        const char *fails = mlr_condition_fails(&p->rules[i].when, m, pair);
+        const char *fails = mlr_rule_fails(&p->rules[i], m, pair);
         char label[64];
         (void)mlr_printable(label, sizeof label, p->rules[i].label,
                             strlen(p->rules[i].label));
@@ -351,7 +351,7 @@ static void explain_json(action *a, uint32_t pair)
     mlr_json_array(j, "rules");
     size_t last = mlr_profile_rule_of(p, m, pair);
     for (size_t i = 0; i < p->rule_count && i <= last; i++) {
-        const char *fails = mlr_condition_fails(&p->rules[i].when, m, pair);
+        const char *fails = mlr_rule_fails(&p->rules[i], m, pair);
         mlr_json_object(j, NULL);
         mlr_json_u64(j, "rule", i + 1);
         mlr_json_text(j, "name", p->rules[i].label);
