@@ -130,7 +130,7 @@ $(tests): $(B)/%: $(B)/%.o $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/lib
 $(benches): $(B)/%: $(B)/%.o $(B)/libmallorn.a
 $(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-test.a $(B)/libmallorn-ui.a $(B)/libmallorn.a
 
-.PHONY: check-runtimes check check-unit check-cli check-seeds check-corpus check-free asan coverage coverage-table fuzz bench bench-kernels bench-pairs bench-scaling
+.PHONY: check check-unit check-cli check-seeds check-corpus check-free check-foreign asan coverage coverage-table fuzz
 check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols lint-exports ## run every fast test
 check-unit: $(tests)
 	$(Q)for t in $^; do $$t >$$t.log 2>&1 && echo "  ok    $$t" || { cat $$t.log; exit 1; }; done
@@ -138,7 +138,7 @@ check-cli: $(B)/mallorn
 	$(Q)for t in tests/cli/*.sh; do [ -f "$$t" ] || continue; \
 	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
 .PHONY: check-long
-check-long: $(B)/mallorn ## run the tests that take minutes
+check-long: $(B)/mallorn $(B)/tests/host/test_neural_loops ## run the tests that take minutes
 	$(Q)for t in tests/long/*.sh; do \
 	    MALLORN=$(abspath $<) sh $$t && echo "  ok    $$t" || exit 1; done
 check-seeds: $(replays)
@@ -150,6 +150,8 @@ check-runtimes: all ## load patched models in real runtimes: RUNTIMES=DIR, see d
 	$(Q)sh tests/runtimes/run.sh $(B)/mallorn ../shared/corpus build/demo
 check-free: ## prove that apply/ builds for bare metal and calls only mem*()
 	$(Q)sh tests/lint/freestanding.sh "$(FREE_CC)" $(B)/free $(free_src)
+check-foreign: ## apply the golden patches on simulated processors: big-endian, 32-bit, aarch64
+	$(Q)sh tests/foreign/check.sh build/foreign
 asan: ## run the tests under the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) MODE=asan check-unit check-cli check-seeds
 coverage: ## line coverage of the applier and of the library, by the fast tests under clang
@@ -164,6 +166,8 @@ fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
 	    -artifact_prefix=build/fuzz/found/ build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-test.a build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
 	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
+# Measurements; docs/MEASURED.md tells what they printed and where.
+.PHONY: bench bench-kernels bench-pairs bench-scaling check-runtimes
 bench: bench-kernels bench-pairs bench-scaling ## measure everything; tables and a plot in build/bench
 bench-kernels: $(benches) ## speeds of the parts; one tab-separated line per result
 	$(Q)for b in $(benches); do $$b || exit 1; done
