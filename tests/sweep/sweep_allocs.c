@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/sweep/job.h"
+#include "tests/sweep/sweep_job.h"
 
 static const job *const tables[] = {apply_jobs, make_jobs, read_jobs};
 

@@ -10,7 +10,7 @@
 
 #include "apply/host/threads.h"
 #include "tests/sweep/golden.h"
-#include "tests/sweep/job.h"
+#include "tests/sweep/sweep_job.h"
 
 enum { LANES = 4, STEPS = 64 };
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "apply/host/patcher.h"
-#include "tests/sweep/job.h"
+#include "tests/sweep/sweep_job.h"
 #include "tui/cli/cmd.h"
 
 enum { ROUNDS = 1, CHAINS = 70, RESUME_CHAINS = 500 };

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/sweep/job.h"
+#include "tests/sweep/sweep_job.h"
 
 enum { STOPS = 4, ROUNDS = 2 };
 

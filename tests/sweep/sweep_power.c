@@ -9,7 +9,7 @@
 
 #include "apply/base/xxh64.h"
 #include "tests/sweep/disk_log.h"
-#include "tests/sweep/job.h"
+#include "tests/sweep/sweep_job.h"
 
 enum { ROUNDS = 3, KNOWN = 1 << 14 };
 

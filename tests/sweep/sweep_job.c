@@ -1,4 +1,4 @@
-#include "tests/sweep/job.h"
+#include "tests/sweep/sweep_job.h"
 
 #include <dirent.h>
 #include <errno.h>

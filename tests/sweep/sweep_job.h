@@ -2,8 +2,8 @@
  * Command lines to be broken: each runs inside this process, in a folder of its own, on
  * system calls and a heap that fail as told, and its whole effect on the folder is known.
  */
-#ifndef MLR_TESTS_SWEEP_JOB_H
-#define MLR_TESTS_SWEEP_JOB_H
+#ifndef MLR_TESTS_SWEEP_SWEEP_JOB_H
+#define MLR_TESTS_SWEEP_SWEEP_JOB_H
 
 #include "apply/host/heap.h"
 #include "tests/support/fault_sys.h"
