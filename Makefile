@@ -130,7 +130,7 @@ $(tests): $(B)/%: $(B)/%.o $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/lib
 $(benches): $(B)/%: $(B)/%.o $(B)/libmallorn.a
 $(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-test.a $(B)/libmallorn-ui.a $(B)/libmallorn.a
 
-.PHONY: check check-unit check-cli check-seeds check-corpus check-free asan coverage coverage-table fuzz bench
+.PHONY: check check-unit check-cli check-seeds check-corpus check-free check-foreign asan coverage coverage-table fuzz bench
 check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols lint-exports ## run every fast test
 check-unit: $(tests)
 	$(Q)for t in $^; do $$t >$$t.log 2>&1 && echo "  ok    $$t" || { cat $$t.log; exit 1; }; done
@@ -138,7 +138,7 @@ check-cli: $(B)/mallorn
 	$(Q)for t in tests/cli/*.sh; do [ -f "$$t" ] || continue; \
 	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
 .PHONY: check-long
-check-long: $(B)/mallorn ## run the tests that take minutes
+check-long: $(B)/mallorn $(B)/tests/host/test_neural_loops ## run the tests that take minutes
 	$(Q)for t in tests/long/*.sh; do \
 	    MALLORN=$(abspath $<) sh $$t && echo "  ok    $$t" || exit 1; done
 check-seeds: $(replays)
@@ -147,6 +147,8 @@ check-corpus: $(B)/tests/formats/test_corpus ## open every model of ../shared/co
 	$(Q)$<
 check-free: ## prove that apply/ builds for bare metal and calls only mem*()
 	$(Q)sh tests/lint/freestanding.sh "$(FREE_CC)" $(B)/free $(free_src)
+check-foreign: ## apply the golden patches on simulated processors: big-endian, 32-bit, aarch64
+	$(Q)sh tests/foreign/check.sh build/foreign
 asan: ## run the tests under the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) MODE=asan check-unit check-cli check-seeds
 coverage: ## line coverage of the applier and of the library, by the fast tests under clang

@@ -251,9 +251,9 @@ static void json_show(action *a, const uint32_t *list, size_t count)
 static mlr_status show(action *a)
 {
     static const mlr_column columns[] = {
-        {"Tensor", MLR_ELASTIC, MLR_STYLE_PLAIN}, {"Type", MLR_LEFT, MLR_STYLE_DIM},
-        {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},     {"Strategy", MLR_LEFT, MLR_STYLE_ACCENT},
-        {"Level", MLR_RIGHT, MLR_STYLE_PLAIN},    {"Decided by", MLR_LEFT, MLR_STYLE_DIM}};
+        {"Tensor", MLR_NAMES, MLR_STYLE_PLAIN}, {"Type", MLR_LEFT, MLR_STYLE_DIM},
+        {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},   {"Strategy", MLR_LEFT, MLR_STYLE_ACCENT},
+        {"Level", MLR_RIGHT, MLR_STYLE_PLAIN},  {"Decided by", MLR_LEFT, MLR_STYLE_DIM}};
     uint32_t *list = NULL;
     size_t count = 0;
     if (load_profile(a) != MLR_OK || open_pair(a, 2) != MLR_OK ||
