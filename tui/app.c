@@ -9,6 +9,7 @@
 
 #include "apply/host/file.h"
 #include "apply/host/heap.h"
+#include "tui/rules_edit.h"
 #include "tui/script.h"
 #include "tui/term.h"
 
@@ -134,6 +135,14 @@ static void on_event(mlr_app *app, mlr_term *t, const mlr_event *e)
     if (app->wishes.copy != NULL) {
         mlr_term_copy(t, app->wishes.copy);
         app->wishes.copy = NULL;
+    }
+    if (app->wishes.edit != NULL) {
+        char *word[5];
+        mlr_editor_words(app->wishes.edit, word);
+        app->wishes.edit = NULL;
+        mlr_rules_edited(app, mlr_term_run(t, word));
+        mlr_term_size(t, &rows, &cols);
+        mlr_app_resize(app, rows, cols);
     }
     if (app->wishes.suspend) {
         app->wishes.suspend = false;
