@@ -140,10 +140,15 @@ check-unit: $(tests)
 check-cli: $(B)/mallorn
 	$(Q)for t in tests/cli/*.sh; do [ -f "$$t" ] || continue; \
 	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
-.PHONY: check-long
-check-long: $(B)/mallorn $(B)/tests/host/test_neural_loops ## run the tests that take minutes
+.PHONY: check-long cover pairs
+check-long: $(B)/mallorn cover pairs ## run the tests that take hours: they go on where they were interrupted
 	$(Q)for t in tests/long/*.sh; do \
 	    MALLORN=$(abspath $<) sh $$t && echo "  ok    $$t" || exit 1; done
+pairs: $(B)/tests/codec/test_random_pairs ## round trips of random pairs: MALLORN_PAIRS=10000 per format
+	$(Q)MALLORN_PAIRS=$(or $(MALLORN_PAIRS),10000) $<
+cover: $(B)/mallorn $(B)/tests/sweep/sweep ## round trips of every pair there is under all options, pairwise
+	$(Q)$< make-demo --quiet --if-missing build/demo
+	$(Q)for c in C1 C2; do $(sweeps) --class $$c --state $(B)/cover.$$c.state --jobs $(or $(JOBS),2) || exit 1; done
 check-seeds: $(replays)
 	$(Q)for f in $(fuzzers); do $(B)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f/* || exit 1; done
 # Faults: `make sweep` runs all cases and goes on where it was interrupted; `make check` one in SHARE.
