@@ -176,13 +176,13 @@ coverage: ## line coverage of the applier and of the library, by the fast tests 
 	$(Q)$(MAKE) MODE=coverage coverage-table
 coverage-table:
 	$(Q)sh tests/support/coverage.sh $(B) $(tests) $(replays)
-fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
-	$(Q)$(MAKE) MODE=fuzz build/fuzz/fuzz_$(or $(T),$(error say T=one of: $(fuzzers)))
-	$(Q)mkdir -p build/fuzz/found/$(T)
-	$(Q)build/fuzz/fuzz_$(T) -max_total_time=$(or $(SECS),60) -timeout=5 -rss_limit_mb=512 \
-	    -artifact_prefix=build/fuzz/found/ build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
+FUZZ_ENGINE ?= -fsanitize=fuzzer,address,undefined
+fuzz: ## fuzz targets: make fuzz T="gguf onnx" SECS=60 JOBS=2; without T all of them
+	$(Q)$(MAKE) MODE=fuzz $(patsubst %,build/fuzz/fuzz_%,$(or $(T),$(fuzzers)))
+	$(Q)sh tests/fuzz/all.sh build/fuzz $(or $(SECS),60) $(or $(JOBS),1) $(or $(T),$(fuzzers))
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-test.a build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(FUZZ_ENGINE) $^ $(LDLIBS) -o $@
 # Measurements; docs/MEASURED.md tells what they printed and where.
 .PHONY: bench bench-kernels bench-pairs bench-scaling check-runtimes
 bench: bench-kernels bench-pairs bench-scaling ## measure everything; tables and a plot in build/bench
