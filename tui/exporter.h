@@ -11,6 +11,7 @@
 #include "apply/host/threads.h"
 #include "tui/choices.h"
 #include "tui/cli/diff_job.h"
+#include "tui/cli/profile_yaml.h"
 #include "tui/job.h"
 #include "tui/model_pair.h"
 
@@ -54,8 +55,12 @@ typedef struct mlr_exporter {
     mlr_exported *item; /* by row; `made` fields are the UI thread's */
     mlr_exported *own;  /* the job's copy, for the report */
     size_t count, made, to_make;
-    char *profile_text; /* taken from `alloc` */
+    char *profile_text; /* every choice as rules; taken from `alloc` */
     size_t profile_taken;
+    bool plain;   /* one pick for all, no rules: as options on the command line */
+    mlr_pick all; /* that pick */
+    mlr_profile_doc doc;
+    mlr_profile_chooser chooser;
     double predicted, predicted_error; /* bytes of the whole patch */
     uint64_t actual;                   /* of the records made so far */
     double predicted_made;             /* of the same records */

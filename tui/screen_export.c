@@ -6,7 +6,6 @@
 #include "tui/app_core.h"
 #include "tui/cell_text.h"
 #include "tui/command_line.h"
-#include "tui/pick_profile.h"
 #include "tui/widget_table.h"
 
 enum field {
@@ -80,7 +79,8 @@ static void fill_item(const mlr_app *app, mlr_exporter *e, size_t i)
     item->name = (mlr_str){name == NULL ? "" : name, name == NULL ? 0 : r->name.n};
     item->bytes = r->bytes;
     item->predicted = -1;
-    item->pick = i < d->choices.rows ? d->choices.pick[i] : (mlr_pick){0};
+    bool decided = r->by == MLR_BY_YOU || r->by == MLR_BY_RULE;
+    item->pick = decided ? mlr_desk_pick(d, i) : (mlr_pick){0};
     if (mlr_row_travels(r) && r->out.state != MLR_FACT_UNKNOWN) {
         const mlr_cast *c = mlr_desk_cast(d, i);
         item->predicted = c != NULL && c->structure ? -1 : r->out.value;
@@ -106,8 +106,12 @@ static void start(mlr_app *app, export_screen *x, bool dry_run)
     e->wish = x->wish;
     e->wish.dry_run = dry_run;
     e->wish.max_memory = app->desk.budgets.memory;
-    if (x->wish.profile[0] != '\0') {
-        e->profile_text = mlr_pick_profile(app, &e->profile_taken);
+    e->plain = mlr_command_is_plain(app, &e->all);
+    e->profile_text = mlr_desk_profile(app, &e->profile_taken);
+    if (e->profile_text == NULL || app->desk.book.bad) {
+        mlr_app_say(app, MLR_ROLE_ERROR,
+                    "the rules have a mistake, so nothing was exported: 5 shows it");
+        return;
     }
     e->predicted = 0;
     e->predicted_error = 0;

@@ -233,7 +233,10 @@ static void a_hundred_thousand_tensors_stay_quick(void **state)
     mlr_desk_begin(&app);
     mlr_desk_matched(&app, NULL);
     for (uint32_t i = 0; i < app.session.rows.count; i++) {
-        mlr_cast c = {.query = {i, MLR_AUTO, MLR_DESK_LEVEL, MLR_EFFORT_DEFAULT},
+        mlr_cast c = {.query = {.row = i,
+                                .strategy = MLR_AUTO,
+                                .level = MLR_DESK_LEVEL,
+                                .effort = MLR_EFFORT_DEFAULT},
                       .p = {.bytes = 1000, .error = 0.01, .strategy = 16, .fits = true}};
         mlr_outlook_put(app.desk.outlook, &c);
     }
