@@ -105,6 +105,10 @@ void mlr_command_line(const mlr_app *app, char *to, size_t room)
     if (one && pick.level != MLR_DESK_LEVEL) {
         add_number(&w, "--level", pick.level);
     }
+    if (one && app->desk.dict[0] != '\0') { /* else the profile names it */
+        add(&w, " \\\n    --dict ");
+        add_quoted(&w, app->desk.dict);
+    }
     if (app->desk.budgets.memory > 0) {
         add_number(&w, "--max-memory", app->desk.budgets.memory);
     }

@@ -58,6 +58,7 @@ typedef struct mlr_desk {
     mlr_pick last;   /* what '.' repeats; level 0: auto */
     bool has_last;
     char detail[MLR_DESK_STRATEGIES][72]; /* of the menu's lines */
+    char dict[1024];                      /* the dictionary of the whole patch; "": none */
     char command[4096];                   /* what `y` copied, */
     char shown[4096];                     /* and showed, line by line */
 } mlr_desk;
@@ -102,6 +103,9 @@ size_t mlr_desk_scope_count(const mlr_app *app);
 mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick);
+
+/* Sets the memory budget as if the user had typed it. */
+void mlr_desk_set_memory(mlr_app *app, uint64_t bytes);
 
 /* Asks for a budget: 0 size, 1 memory, 2 time to decode. */
 void mlr_desk_ask_budget(mlr_app *app, int which);

@@ -20,6 +20,7 @@ typedef struct mlr_export_wish {
     char patch[MLR_EXPORT_PATH];
     char profile[MLR_EXPORT_PATH]; /* the choices as rules; "": none */
     char report[MLR_EXPORT_PATH];  /* ".md": Markdown, else JSON; "": none */
+    char dict[MLR_EXPORT_PATH];    /* a dictionary to compress with; "": none */
     bool replace;                  /* files that exist */
     bool dry_run;                  /* encode and prove, write nothing */
     uint64_t max_memory;           /* of the applier; 0: no limit */
@@ -64,6 +65,8 @@ typedef struct mlr_exporter {
     mlr_progress progress;
     mlr_tick tick;
     atomic_bool encoding; /* else: still matching */
+    atomic_bool paused;
+    uint64_t paused_at, paused_ms; /* since when; how long in all before */
     bool was_encoding;
     uint64_t encode_ms; /* when encoding began */
     uint64_t ended_ms;
@@ -81,7 +84,13 @@ void mlr_exporter_release(mlr_exporter *e);
 mlr_status mlr_exporter_prepare(mlr_exporter *e, size_t count, mlr_err *err);
 mlr_status mlr_exporter_start(mlr_exporter *e, uint64_t now_ms, mlr_err *err);
 
-/* Takes news; whether it runs or ended just now. */
+/* Holds the work where it is, or lets it go on; cancelling works either way. */
+void mlr_exporter_pause(mlr_exporter *e, bool paused, uint64_t now_ms);
+
+/* Milliseconds spent on encoding, pauses left out. */
+uint64_t mlr_exporter_spent(const mlr_exporter *e, uint64_t now_ms);
+
+/* Takes news; whether it moves or ended just now. */
 bool mlr_exporter_poll(mlr_exporter *e, uint64_t now_ms);
 
 /* Rows made, largest miss (in bytes) first; at most `room`. Returns how many. */

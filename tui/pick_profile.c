@@ -27,6 +27,7 @@ static void put_rule(const mlr_app *app, FILE *out, mlr_pick pick)
 {
     const mlr_choices *c = &app->desk.choices;
     bool aware = pick.strategy == MLR_NEURAL;
+    const char *dict = app->desk.dict[0] == '\0' ? "" : ", dictionary: true";
     fprintf(out, "  - name: \"%s %u\"\n    match:\n      names:\n",
             mlr_strategy_word(pick.strategy), pick.level);
     for (size_t i = 0; i < c->rows && i < app->session.rows.count; i++) {
@@ -37,10 +38,10 @@ static void put_rule(const mlr_app *app, FILE *out, mlr_pick pick)
         }
     }
     if (aware) {
-        fprintf(out, "    use: {neural: true, level: %u}\n", pick.level);
+        fprintf(out, "    use: {neural: true, level: %u%s}\n", pick.level, dict);
     } else {
-        fprintf(out, "    use: {strategy: %s, level: %u}\n",
-                mlr_strategy_word(pick.strategy), pick.level);
+        fprintf(out, "    use: {strategy: %s, level: %u%s}\n",
+                mlr_strategy_word(pick.strategy), pick.level, dict);
     }
 }
 
@@ -66,10 +67,15 @@ static void put_profile(const mlr_app *app, FILE *out)
     for (size_t i = 0; i < c->rows; i++) {
         used[c->pick[i].level][c->pick[i].strategy + 2] = c->pick[i].level != 0;
     }
-    fprintf(out,
-            "# choices made in the terminal interface\nversion: 1\n"
-            "defaults: {strategy: auto, level: %d}\n",
-            MLR_DESK_LEVEL);
+    const char *dict = app->desk.dict;
+    fputs("# choices made in the terminal interface\nversion: 1\n", out);
+    if (dict[0] != '\0') {
+        fputs("dictionary: ", out);
+        put_quoted(out, (mlr_str){dict, strlen(dict)});
+        fputc('\n', out);
+    }
+    fprintf(out, "defaults: {strategy: auto, level: %d%s}\n", MLR_DESK_LEVEL,
+            dict[0] == '\0' ? "" : ", dictionary: true");
     put_budgets(out, &app->desk.budgets);
     for (int level = 1; level <= 22; level++) {
         for (int id = MLR_NEURAL; id < MLR_STRATEGY_LIMIT; id++) {
