@@ -349,7 +349,8 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     }
     bool mixed = is_mixed(s);
     uint64_t cost = choose_form(s, p, e);
-    status = try_lag(e, v, mixed, &cost, p, s, err);
+    /* mixing has no contexts for a lag: the decoder refuses both together */
+    status = try_lag(e, v, mixed && !mixing, &cost, p, s, err);
     mlr_buf factors;
     mlr_buf_init(&factors, e->alloc);
     if (status == MLR_OK) {

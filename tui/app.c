@@ -101,6 +101,7 @@ static mlr_status set_looks(mlr_app *app, const mlr_tui_options *o, mlr_color_de
 static void show_first(mlr_app *app, const mlr_tui_options *o)
 {
     app->patch_path = o->patch_path;
+    app->profile_path = o->profile;
     (void)mlr_app_show(app, o->patch_path != NULL ? MLR_SCREEN_APPLY : MLR_SCREEN_OPEN);
     if (o->old_path != NULL && o->new_path != NULL) {
         mlr_app_open_pair(app, o->old_path, o->new_path);

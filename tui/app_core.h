@@ -47,6 +47,7 @@ typedef struct mlr_wishes {
 struct mlr_app {
     const mlr_allocator *alloc;
     const char *config_dir, *state_dir; /* borrowed; NULL: none */
+    const char *profile_path;           /* borrowed: rules to begin with; NULL: none */
     const char *patch_path;             /* borrowed: the patch to apply; NULL: none */
     const char *program; /* borrowed: what applies patches; NULL: this program */
     mlr_theme theme;

@@ -30,7 +30,7 @@ static const char *value_of(const mlr_app *app, const mlr_export_view *x,
         if (mlr_job_state_of((mlr_job *)(uintptr_t)&x->trainer.job) != MLR_JOB_IDLE) {
             return "being trained…";
         }
-        return app->desk.dict[0] == '\0' ? "none" : app->desk.dict;
+        return app->desk.dict_path[0] == '\0' ? "none" : app->desk.dict_path;
     case MLR_EXPORT_F_REPLACE:
         return x->wish.replace ? "[x] files that exist are replaced"
                                : "[ ] files that exist are kept";

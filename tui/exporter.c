@@ -73,18 +73,28 @@ mlr_status mlr_exporter_prepare(mlr_exporter *e, size_t count, mlr_err *err)
 /* --- the job ----------------------------------------------------------------------------
  */
 
-static bool choose(void *ctx, const mlr_matching *m, size_t pair, mlr_choice *choice)
+/* The choices as `mallorn diff` would be told them: options, or a profile. */
+static mlr_status obey(mlr_exporter *e, mlr_diff_wish *wish, mlr_err *err)
 {
-    const mlr_exporter *e = ctx;
-    (void)m;
-    if (pair >= e->count || e->own[pair].pick.level == 0) {
-        return false;
+    wish->plan.choice = (mlr_choice){.strategy = MLR_AUTO, .level = MLR_DESK_LEVEL};
+    if (e->plain) {
+        wish->plan.choice = (mlr_choice){.strategy = e->all.strategy,
+                                         .level = e->all.level,
+                                         .block_bytes = e->all.block_bytes};
+        return MLR_OK;
     }
-    *choice = (mlr_choice){.strategy = e->own[pair].pick.strategy,
-                           .level = e->own[pair].pick.level,
-                           .dict = e->wish.dict[0] != '\0',
-                           .by = MLR_CHOSEN_BY_PERSON};
-    return true;
+    if (mlr_profile_read(&e->doc, e->profile_text, e->profile_taken - 1, e->alloc, err) !=
+        MLR_OK) {
+        return err->status;
+    }
+    const mlr_profile *p = &e->doc.profile;
+    e->chooser = (mlr_profile_chooser){.profile = p, .fallback = wish->plan.choice};
+    wish->plan.choose = mlr_profile_choose;
+    wish->plan.ctx = &e->chooser;
+    wish->device = p->device;
+    wish->dict_path = p->dict_path;
+    wish->embed_dict = p->embed_dict;
+    return MLR_OK;
 }
 
 static void on_made(void *ctx, const mlr_made_record *r)
@@ -157,21 +167,18 @@ static mlr_status work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_err *e
                           .out_path = e->wish.dry_run ? NULL : e->wish.patch,
                           .overwrite =
                               e->wish.replace ? MLR_REPLACE_EXISTING : MLR_KEEP_EXISTING,
-                          .plan = {.choice = {.strategy = MLR_AUTO,
-                                              .level = MLR_DESK_LEVEL,
-                                              .dict = e->wish.dict[0] != '\0'},
-                                   .choose = choose,
-                                   .ctx = e},
                           .max_memory = e->wish.max_memory,
-                          .dict_path = e->wish.dict[0] == '\0' ? NULL : e->wish.dict,
                           .tick = &e->tick,
                           .progress = &e->progress,
                           .made = on_made,
                           .made_ctx = e};
-    mlr_diff_write(&e->cli, &wish, &e->result, err);
+    if (obey(e, &wish, err) == MLR_OK) {
+        mlr_diff_write(&e->cli, &wish, &e->result, err);
+    }
+    mlr_profile_release(&e->doc);
     mlr_threads_stop(e->threads);
     e->threads = NULL;
-    if (err->status == MLR_OK && e->profile_text != NULL && !e->wish.dry_run) {
+    if (err->status == MLR_OK && e->wish.profile[0] != '\0' && !e->wish.dry_run) {
         (void)write_profile(e, err);
     }
     if (err->status == MLR_OK && e->wish.report[0] != '\0' && !e->wish.dry_run) {

@@ -11,6 +11,7 @@
 #include "apply/host/threads.h"
 #include "tui/choices.h"
 #include "tui/cli/diff_job.h"
+#include "tui/cli/profile_yaml.h"
 #include "tui/job.h"
 #include "tui/model_pair.h"
 
@@ -20,7 +21,6 @@ typedef struct mlr_export_wish {
     char patch[MLR_EXPORT_PATH];
     char profile[MLR_EXPORT_PATH]; /* the choices as rules; "": none */
     char report[MLR_EXPORT_PATH];  /* ".md": Markdown, else JSON; "": none */
-    char dict[MLR_EXPORT_PATH];    /* a dictionary to compress with; "": none */
     bool replace;                  /* files that exist */
     bool dry_run;                  /* encode and prove, write nothing */
     uint64_t max_memory;           /* of the applier; 0: no limit */
@@ -55,8 +55,12 @@ typedef struct mlr_exporter {
     mlr_exported *item; /* by row; `made` fields are the UI thread's */
     mlr_exported *own;  /* the job's copy, for the report */
     size_t count, made, to_make;
-    char *profile_text; /* taken from `alloc` */
+    char *profile_text; /* every choice as rules; taken from `alloc` */
     size_t profile_taken;
+    bool plain;   /* one pick for all, no rules: as options on the command line */
+    mlr_pick all; /* that pick */
+    mlr_profile_doc doc;
+    mlr_profile_chooser chooser;
     double predicted, predicted_error; /* bytes of the whole patch */
     uint64_t actual;                   /* of the records made so far */
     double predicted_made;             /* of the same records */

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "tui/cell_text.h"
+#include "tui/cli/profile_edit.h"
 #include "tui/command_line.h"
 #include "tui/export_view.h"
-#include "tui/pick_profile.h"
 #include "tui/widget_table.h"
 
 static void name_files(mlr_app *app, mlr_export_view *x)
@@ -64,7 +64,8 @@ static void fill_item(const mlr_app *app, mlr_exporter *e, size_t i)
     item->name = (mlr_str){name == NULL ? "" : name, name == NULL ? 0 : r->name.n};
     item->bytes = r->bytes;
     item->predicted = -1;
-    item->pick = i < d->choices.rows ? d->choices.pick[i] : (mlr_pick){0};
+    bool decided = r->by == MLR_BY_YOU || r->by == MLR_BY_RULE;
+    item->pick = decided ? mlr_desk_pick(d, i) : (mlr_pick){0};
     if (mlr_row_travels(r) && r->out.state != MLR_FACT_UNKNOWN) {
         const mlr_cast *c = mlr_desk_cast(d, i);
         item->predicted = c != NULL && c->structure ? -1 : r->out.value;
@@ -110,11 +111,14 @@ static bool start(mlr_app *app, mlr_export_view *x, bool dry_run)
         return false;
     }
     e->wish = x->wish;
-    snprintf(e->wish.dict, sizeof e->wish.dict, "%s", app->desk.dict);
     e->wish.dry_run = dry_run;
     e->wish.max_memory = app->desk.budgets.memory;
-    if (x->wish.profile[0] != '\0') {
-        e->profile_text = mlr_pick_profile(app, &e->profile_taken);
+    e->plain = mlr_command_is_plain(app, &e->all);
+    e->profile_text = mlr_desk_profile(app, &e->profile_taken);
+    if (e->profile_text == NULL || app->desk.book.bad) {
+        mlr_app_say(app, MLR_ROLE_ERROR,
+                    "the rules have a mistake, so nothing was exported: 5 shows it");
+        return false;
     }
     e->predicted = 0;
     e->predicted_error = 0;
@@ -180,6 +184,55 @@ static void ask_dict(mlr_app *app, int question)
     mlr_list_ready(l);
 }
 
+/* A quoted text of YAML. */
+static void quote(char *to, size_t room, const char *text)
+{
+    size_t n = 0;
+    to[n++] = '"';
+    for (; *text != '\0' && n + 4 < room; text++) {
+        if (*text == '"' || *text == '\\') {
+            to[n++] = '\\';
+        }
+        to[n++] = *text;
+    }
+    to[n++] = '"';
+    to[n] = '\0';
+}
+
+/* One step: the rules name this dictionary for all that they do not decide otherwise; NULL:
+   by default there is none. */
+static void use_dict(mlr_app *app, const char *path)
+{
+    char value[2100];
+    mlr_pool pool;
+    mlr_err err = {0};
+    char *bytes = NULL;
+    size_t n = 0;
+    const mlr_rules_text *now = mlr_desk_rules(app);
+    static const char none[] = "version: 1\n";
+    const char *text = now->bytes == NULL ? none : now->bytes;
+    size_t length = now->bytes == NULL ? sizeof none - 1 : now->n;
+    mlr_pool_init(&pool, app->alloc);
+    mlr_status s = MLR_OK;
+    if (path != NULL) {
+        quote(value, sizeof value, path);
+        s = mlr_yaml_set(text, length, "dictionary", value, &pool, &bytes, &n, &err);
+        text = bytes;
+        length = n;
+    }
+    if (s == MLR_OK) {
+        s = mlr_yaml_set(text, length, "defaults.dictionary",
+                         path == NULL ? "false" : "true", &pool, &bytes, &n, &err);
+    }
+    if (s == MLR_OK) {
+        mlr_desk_set_rules(app, bytes, n,
+                           path == NULL ? "no dictionary" : "a dictionary for all");
+    } else {
+        mlr_app_say_err(app, &err);
+    }
+    mlr_pool_release(&pool);
+}
+
 static void train(mlr_app *app, mlr_export_view *x)
 {
     mlr_trainer *t = &x->trainer;
@@ -207,7 +260,7 @@ static bool poll(mlr_app *app, void *state)
         return mlr_trainer_runs(&x->trainer);
     }
     if (s == MLR_OK) {
-        snprintf(app->desk.dict, sizeof app->desk.dict, "%s", x->trainer.out);
+        use_dict(app, x->trainer.out);
         mlr_app_say(app, MLR_ROLE_OK, "trained %s: %s, beside the patch for its appliers",
                     x->trainer.out, mlr_fmt_bytes(size, sizeof size, x->trainer.bytes));
     } else if (s == MLR_E_CANCELLED) {
@@ -265,9 +318,9 @@ static void answer_dict(mlr_app *app, mlr_export_view *x, int value)
     if (value == DICT_TRAIN) {
         train(app, x);
     } else if (value == DICT_FILE) {
-        mlr_app_ask(app, ASK_DICT_FILE, "dictionary: ", app->desk.dict, NULL);
-    } else if (value == DICT_NONE) {
-        app->desk.dict[0] = '\0';
+        mlr_app_ask(app, ASK_DICT_FILE, "dictionary: ", app->desk.dict_path, NULL);
+    } else if (value == DICT_NONE && app->desk.dict_path[0] != '\0') {
+        use_dict(app, NULL);
     }
 }
 
@@ -286,7 +339,9 @@ static void answer(mlr_app *app, void *state, const mlr_answer *a)
     } else if (a->question == ASK_DICT) {
         answer_dict(app, x, a->value);
     } else if (a->question == ASK_DICT_FILE) {
-        snprintf(app->desk.dict, sizeof app->desk.dict, "%s", a->text);
+        if (a->text[0] != '\0') {
+            use_dict(app, a->text);
+        }
     } else if (a->question == ASK_THREADS) {
         long n = strtol(a->text, NULL, 10);
         x->wish.threads = n < 0 || n > 256 ? 0 : (unsigned)n;

@@ -219,7 +219,7 @@ static void a_dictionary_is_trained_used_and_named(void **state)
     run(script);
     snprintf(script, sizeof script, "%s/p.sftp.dict", folder);
     assert_int_equal(access(script, R_OK), 0);
-    assert_string_equal(app.desk.dict, script);
+    assert_string_equal(app.desk.dict_path, script);
     snprintf(script, sizeof script, "%s/p.yaml", folder);
     FILE *f = fopen(script, "rb");
     assert_non_null(f);
@@ -227,7 +227,7 @@ static void a_dictionary_is_trained_used_and_named(void **state)
     fclose(f);
     assert_non_null(strstr(text, "dictionary: \""));
     assert_non_null(strstr(text, "dictionary: true"));
-    run("y\n@expect --dict\n<Esc>");
+    run("y\n@expect --profile\n<Esc>");
 }
 
 static void forecasts_stop_and_start_again(void **state)
@@ -292,7 +292,10 @@ static void a_hundred_thousand_tensors_stay_quick(void **state)
     mlr_desk_begin(&app);
     mlr_desk_matched(&app, NULL);
     for (uint32_t i = 0; i < app.session.rows.count; i++) {
-        mlr_cast c = {.query = {i, MLR_AUTO, MLR_DESK_LEVEL, MLR_EFFORT_DEFAULT},
+        mlr_cast c = {.query = {.row = i,
+                                .strategy = MLR_AUTO,
+                                .level = MLR_DESK_LEVEL,
+                                .effort = MLR_EFFORT_DEFAULT},
                       .p = {.bytes = 1000, .error = 0.01, .strategy = 16, .fits = true}};
         mlr_outlook_put(app.desk.outlook, &c);
     }
