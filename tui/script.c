@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "apply/base/checked.h"
+#include "tui/rules_edit.h"
 
 typedef struct runner {
     mlr_app *app;
@@ -213,6 +214,11 @@ static mlr_status direct(runner *r, const char *name, const char *arg)
 static void press(runner *r, mlr_key key)
 {
     mlr_app_key(r->app, key);
+    if (r->app->wishes.edit != NULL) {
+        const char *path = r->app->wishes.edit;
+        r->app->wishes.edit = NULL;
+        mlr_rules_edited(r->app, mlr_editor_run(path));
+    }
     if (!r->hurried) {
         mlr_script_settle(r->app);
     }

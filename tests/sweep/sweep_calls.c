@@ -55,22 +55,24 @@ typedef struct way {
     bool from_then_on;
 } way;
 
+/* The first ones are for every command; the rest end in the same places and are for those
+   that write models. */
 static const way ways[] = {
     {"EIO", EIO, false},
     {"ENOSPC", ENOSPC, false},
-    {"EDQUOT", EDQUOT, false},
     {"EINTR", EINTR, false},
     {"short", FAULT_SHORT, false},
+    {"ENOMEM", ENOMEM, false},
+    {"EIO from then on", EIO, true},
+    {"EDQUOT", EDQUOT, false},
     {"EAGAIN", EAGAIN, false},
     {"EXDEV", EXDEV, false},
     {"EACCES", EACCES, false},
     {"EROFS", EROFS, false},
-    {"ENOMEM", ENOMEM, false},
     {"EMFILE", EMFILE, false},
-    {"EIO from then on", EIO, true},
     {"ENOSPC from then on", ENOSPC, true},
 };
-enum { WAYS = sizeof ways / sizeof ways[0] };
+enum { WAYS = sizeof ways / sizeof ways[0], COMMON_WAYS = 6 };
 
 static unsigned call_units(void)
 {
@@ -118,8 +120,9 @@ static void run_calls(sweep *s)
                reads ? make_jobs + jobs_in(make_jobs) : make_jobs)) {
         return;
     }
+    size_t count = (r.job->flags & JOB_PATCH) != 0 ? WAYS : COMMON_WAYS;
     for (size_t at = 1; at <= r.calls; at++) {
-        for (size_t w = 0; w < WAYS; w++) {
+        for (size_t w = 0; w < count; w++) {
             if (sweep_next(s)) {
                 check_fault(s, &r, at, &ways[w]);
             }
@@ -128,7 +131,7 @@ static void run_calls(sweep *s)
     job_end(&r);
 }
 
-const sweep_class sweep_calls = {"R1", "each system call fails in each of 13 ways",
+const sweep_class sweep_calls = {"R1", "each system call fails, in 6 to 13 ways",
                                  call_units, run_calls};
 
 /* --- R2 --------------------------------------------------------------------------------
