@@ -96,6 +96,11 @@ static bool start(mlr_app *app, mlr_export_view *x, bool dry_run)
         mlr_app_say(app, MLR_ROLE_WARNING, "open two models first");
         return false;
     }
+    if (mlr_app_stale(app)) {
+        mlr_app_say(app, MLR_ROLE_WARNING,
+                    "a model changed on disk: R reads it again, then export");
+        return false;
+    }
     const char *taken = dry_run ? NULL : in_the_way(&x->wish);
     if (taken != NULL) {
         mlr_app_say(app, MLR_ROLE_WARNING, "%.160s exists: tick Replace or name another",

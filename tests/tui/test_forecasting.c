@@ -331,6 +331,61 @@ static void forecasts_stop_and_start_again(void **state)
     assert_int_equal(mlr_desk_total(&app)->predicted, TENSORS - 1);
 }
 
+/* --- models that change under it --------------------------------------------------------
+ */
+
+static void wait_stale(void)
+{
+    for (int i = 0; i < 2000 && !(app.stale_old || app.stale_new); i++) {
+        usleep(1000);
+        mlr_app_poll(&app);
+    }
+}
+
+static void a_model_that_changes_on_disk_is_marked_and_read_again(void **state)
+{
+    (void)state;
+    char state_dir[64];
+    snprintf(state_dir, sizeof state_dir, "%s/state", folder);
+    app.state_dir = state_dir;
+    open_models(16384);
+    run("@wait\nG e \"sub-planes\" <Enter>\n@wait");
+    assert_false(mlr_app_stale(&app));
+    assert_int_equal(truncate(new_path, 3000), 0); /* the header stays, data goes */
+    wait_stale();
+    assert_true(app.stale_new);
+    assert_false(app.stale_old);
+    run("@expect new.safetensors changed on disk\n@expect ! stale: R");
+    /* Nothing that reads the rest of the file may fall over. */
+    run("3\n@wait\n<Enter> <Enter> B z z X ] ]\n@wait\n2\n@wait\nl l\n4\n@wait\n1 f "
+        "\"chg>0\" <Enter> F g e <Esc> > <lt> u <C-r>\n@wait");
+    run("6 S\n@expect R reads it again\n1");
+    run("R\n@wait\n@expect taken as plain bytes"); /* what is there now is no model */
+    assert_false(app.stale_new);
+    write_model(new_path, 16384, true);
+    wait_stale();
+    run("R\n@wait");
+    assert_false(app.stale_new);
+    assert_int_equal(app.session.rows.count, TENSORS);
+    assert_int_equal(app.desk.choices.picked, 1); /* replayed by name */
+    run("1\n@expect sub-planes");
+    assert_int_equal(mlr_desk_total(&app)->predicted, TENSORS - 1);
+}
+
+static void a_model_that_is_replaced_by_another_file_is_noticed(void **state)
+{
+    (void)state;
+    char other[80];
+    open_models(16384);
+    run("@wait");
+    snprintf(other, sizeof other, "%s/other.safetensors", folder);
+    write_model(other, 4096, false);
+    assert_int_equal(rename(other, old_path), 0);
+    wait_stale();
+    assert_true(app.stale_old);
+    run("@expect old.safetensors changed on disk");
+}
+
 /* --- what they cost ---------------------------------------------------------------------
  */
 
@@ -416,6 +471,8 @@ int main(void)
         TEST(a_paused_export_stands_still_and_goes_on),
         TEST(a_dictionary_is_trained_used_and_named),
         TEST(forecasts_stop_and_start_again),
+        TEST(a_model_that_changes_on_disk_is_marked_and_read_again),
+        TEST(a_model_that_is_replaced_by_another_file_is_noticed),
         TEST(keys_are_answered_while_everything_runs),
         TEST(a_hundred_thousand_tensors_stay_quick),
     };
