@@ -7,7 +7,7 @@
 
 #include "apply/host/inflate_zstd.h"
 
-#define HOME "tests/golden/patches/"
+#define HOME "tests/golden/patches/v1/"
 
 size_t golden_count(void)
 {

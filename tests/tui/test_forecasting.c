@@ -233,6 +233,7 @@ static void a_cancelled_export_writes_nothing_and_keeps_choices(void **state)
     open_models(1 << 17); /* 512 KiB each: `mix` takes seconds for them */
     run("@wait\nf \"!same\" <Enter> * e \"mix\" <Enter> M 6");
     snprintf(path, sizeof path, "%s/p.sftp", folder);
+    run("j <Enter> <C-u> <Enter> j <Enter> <C-u> <Enter> k k");
     mlr_app_key(&app, MLR_KEY_ENTER);
     mlr_app_key(&app, MLR_CTRL('u'));
     for (const char *p = path; *p != '\0'; p++) {
@@ -257,6 +258,64 @@ static void a_cancelled_export_writes_nothing_and_keeps_choices(void **state)
     assert_int_equal(app.exporter.state, MLR_EXPORT_CANCELLED);
     assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(app.desk.choices.picked, TENSORS - 1);
+}
+
+static void a_paused_export_stands_still_and_goes_on(void **state)
+{
+    (void)state;
+    char script[256];
+    open_models(1 << 16);
+    snprintf(script, sizeof script,
+             "@wait\nf \"!same\" <Enter> * e \"mix\" <Enter> M 6 <Enter> <C-u> "
+             "\"%s/p.sftp\" <Enter> j <Enter> <C-u> <Enter> j <Enter> <C-u> <Enter>",
+             folder);
+    run(script);
+    mlr_app_key(&app, 'S');
+    mlr_app_key(&app, 'p');
+    assert_true(atomic_load(&app.exporter.paused));
+    double start = seconds(CLOCK_MONOTONIC);
+    uint64_t before = 0;
+    do { /* blocks at work may still be finished, then nothing moves */
+        before = atomic_load(&app.exporter.job.done);
+        usleep(300000);
+        mlr_app_poll(&app);
+    } while (atomic_load(&app.exporter.job.done) != before &&
+             seconds(CLOCK_MONOTONIC) - start < 20);
+    assert_int_equal(app.exporter.state, MLR_EXPORT_RUNNING);
+    run("@expect paused; p goes on\np\n@wait\n@expect every block proved");
+    assert_int_equal(app.exporter.made, TENSORS - 1);
+    /* Held again, it still hears that it is to stop. */
+    run("S\n@expect exists\nj j <Enter>"); /* replace files */
+    mlr_app_key(&app, 'S');
+    mlr_app_key(&app, 'p');
+    mlr_app_key(&app, MLR_CTRL('g'));
+    run("@wait\n@expect stopped; nothing was written");
+}
+
+static void a_dictionary_is_trained_used_and_named(void **state)
+{
+    (void)state;
+    char script[512];
+    char text[1024] = "";
+    open_models(16384);
+    snprintf(
+        script, sizeof script,
+        "@wait\n6 <Enter> <C-u> \"%s/p.sftp\" <Enter> j <Enter> <C-u> \"%s/p.yaml\" "
+        "<Enter> j <Enter> <C-u> <Enter> j <Enter>\n@expect train one\n\"train\" <Enter>\n"
+        "@wait\n@expect trained\nS\n@wait\n@expect every block proved",
+        folder, folder);
+    run(script);
+    snprintf(script, sizeof script, "%s/p.sftp.dict", folder);
+    assert_int_equal(access(script, R_OK), 0);
+    assert_string_equal(app.desk.dict_path, script);
+    snprintf(script, sizeof script, "%s/p.yaml", folder);
+    FILE *f = fopen(script, "rb");
+    assert_non_null(f);
+    assert_true(fread(text, 1, sizeof text - 1, f) > 0);
+    fclose(f);
+    assert_non_null(strstr(text, "dictionary: \""));
+    assert_non_null(strstr(text, "dictionary: true"));
+    run("y\n@expect --profile\n<Esc>");
 }
 
 static void forecasts_stop_and_start_again(void **state)
@@ -354,6 +413,8 @@ int main(void)
         TEST(an_export_takes_what_was_predicted),
         TEST(a_pair_seen_before_shows_what_was_forecast_then),
         TEST(a_cancelled_export_writes_nothing_and_keeps_choices),
+        TEST(a_paused_export_stands_still_and_goes_on),
+        TEST(a_dictionary_is_trained_used_and_named),
         TEST(forecasts_stop_and_start_again),
         TEST(keys_are_answered_while_everything_runs),
         TEST(a_hundred_thousand_tensors_stay_quick),
