@@ -4,7 +4,7 @@
 
 #include "tests/sweep/sweep_job.h"
 
-static const job *const tables[] = {apply_jobs, make_jobs, read_jobs};
+static const job *const tables[] = {apply_jobs, make_jobs, read_jobs, threaded_jobs};
 
 static const job *job_at(size_t which)
 {

@@ -77,6 +77,15 @@ const job read_jobs[] = {
     {.name = NULL},
 };
 
+#define THREADS "--quiet", "--threads", "3"
+
+const job threaded_jobs[] = {
+    {"patch --threads 3", P, "out", {"patch", "old", "p", "-o", "out", THREADS}},
+    {"diff --threads 3", T, "out", {"diff", "old", "new", "-o", "out", THREADS}},
+    {"analyze --threads 3", T, NULL, {"analyze", "old", "new", "--threads", "3"}},
+    {.name = NULL},
+};
+
 /* --- running ---------------------------------------------------------------------------
  */
 
@@ -158,6 +167,12 @@ static int run_patcher(job_run *r)
     snprintf(r->said, sizeof r->said, "%s: %s", mlr_status_name(err.status),
              err.rule == NULL ? "-" : err.rule);
     return mlr_exit_code(&err);
+}
+
+int job_command(job_run *r, const char *const *word)
+{
+    job_heal(r);
+    return run_command(r, word);
 }
 
 void job_look(job_run *r)

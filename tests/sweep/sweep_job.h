@@ -32,6 +32,8 @@ typedef struct job {
 
 /* Those that apply, those that make, and those that only read, up to a NULL name. */
 extern const job apply_jobs[], make_jobs[], read_jobs[];
+/* On several threads: their system calls come in any order. */
+extern const job threaded_jobs[];
 
 typedef struct job_run {
     const job *job;
@@ -52,6 +54,9 @@ typedef struct job_run {
    are not worth a sweep. */
 bool job_begin(job_run *r, const job *j, random_format format, uint64_t seed);
 void job_end(job_run *r);
+
+/* Runs another command in the folder, undisturbed. */
+int job_command(job_run *r, const char *const *word);
 
 /* The folder as it was before. */
 void job_reset(job_run *r);
