@@ -472,6 +472,9 @@ static void act_everywhere(mlr_app *app, mlr_action action)
     case MLR_DO_TAB_4:
         show_pair_screen(app, MLR_SCREEN_TUNE);
         break;
+    case MLR_DO_TAB_5:
+        show_pair_screen(app, MLR_SCREEN_RULES);
+        break;
     case MLR_DO_TAB_6:
         show_pair_screen(app, MLR_SCREEN_EXPORT);
         break;

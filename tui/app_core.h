@@ -41,15 +41,17 @@ typedef struct mlr_menu {
 /* What the app wants of whoever runs it, after an event. */
 typedef struct mlr_wishes {
     bool quit, suspend, redraw;
+    const char *edit; /* a file in the user's editor; NULL: none */
     const char *copy; /* into the terminal's clipboard; NULL: nothing */
 } mlr_wishes;
 
 struct mlr_app {
     const mlr_allocator *alloc;
     const char *config_dir, *state_dir; /* borrowed; NULL: none */
-    const char *profile_path;           /* borrowed: rules to begin with; NULL: none */
-    const char *patch_path;             /* borrowed: the patch to apply; NULL: none */
-    const char *program; /* borrowed: what applies patches; NULL: this program */
+    const char *forecast_dir; /* borrowed: where forecasts are kept; NULL: nowhere */
+    const char *profile_path; /* borrowed: rules to begin with; NULL: none */
+    const char *patch_path;   /* borrowed: the patch to apply; NULL: none */
+    const char *program;      /* borrowed: what applies patches; NULL: this program */
     mlr_theme theme;
     mlr_color_depth depth;
     mlr_glyph_level level;
@@ -68,6 +70,8 @@ struct mlr_app {
     mlr_desk desk;            /* choices and forecasts of the open pair */
     mlr_exporter exporter;    /* the export that runs, or ran last */
     size_t focus;             /* row that actions concern where none is marked */
+    char edit_path[1024];     /* what the editor works on, */
+    bool edit_copy;           /* and whether that is a copy, dropped afterwards */
     char message[256];        /* shown until the next key; "": none */
     mlr_role message_role;
     char unsaved[64]; /* "1 rule": what quitting would lose; "": nothing */

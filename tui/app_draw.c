@@ -99,7 +99,7 @@ static int tabs_fit(const mlr_app *app)
         for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
             width += tab_width(app, i, how);
         }
-        if (width <= app->cols - 7) {
+        if (width <= app->cols - (how == TABS_TIGHT ? 2 : 7)) {
             return how;
         }
     }
@@ -126,8 +126,12 @@ static void draw_tabs(const mlr_app *app, mlr_pane v)
     if (app->over != MLR_SCREEN_NONE) {
         mlr_putf(v, 1, at, MLR_ROLE_TAB_ACTIVE, "[%s]", mlr_screen_get(app->over)->title);
     }
-    mlr_put_right(v, 1, v.cols - 1, MLR_ROLE_KEY_TEXT, "help");
-    mlr_put_right(v, 1, v.cols - 6, MLR_ROLE_KEY, "?");
+    if (at < v.cols - 6) {
+        mlr_put_right(v, 1, v.cols - 1, MLR_ROLE_KEY_TEXT, "help");
+        mlr_put_right(v, 1, v.cols - 6, MLR_ROLE_KEY, "?");
+    } else {
+        mlr_put_right(v, 1, v.cols - 1, MLR_ROLE_KEY, "?");
+    }
 }
 
 static void draw_status(const mlr_app *app, mlr_pane v, int row)

@@ -140,6 +140,10 @@ bool mlr_desk_save_rules(mlr_app *app, const char *path);
 bool mlr_desk_load_rules(mlr_app *app, const char *path);
 bool mlr_desk_rules_unsaved(const mlr_app *app);
 
+/* What held for every row after so many steps, rules included, into `to` (by row; level 0:
+   auto). False while the rules cannot be held against the pair. */
+bool mlr_desk_picks_at(const mlr_app *app, size_t steps, mlr_pick *to);
+
 /* Other picks to be forecast for all rows, before all else but the menu; NULL: none. They
    stay the caller's and must live until taken back. */
 void mlr_desk_want(mlr_app *app, int place, const mlr_pick *picks);

@@ -429,6 +429,9 @@ bool mlr_desk_act(mlr_app *app, mlr_action action)
     case MLR_DO_REDO:
         turn_back(app, false);
         return true;
+    case MLR_DO_PIN:
+        mlr_desk_pin(app);
+        return true;
     case MLR_DO_BUDGET:
         ask_budget(app);
         return true;

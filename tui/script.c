@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "apply/base/checked.h"
+#include "tui/rules_edit.h"
 
 typedef struct runner {
     mlr_app *app;
@@ -177,6 +178,11 @@ static void show(runner *r)
 static void press(runner *r, mlr_key key)
 {
     mlr_app_key(r->app, key);
+    if (r->app->wishes.edit != NULL) {
+        const char *path = r->app->wishes.edit;
+        r->app->wishes.edit = NULL;
+        mlr_rules_edited(r->app, mlr_editor_run(path));
+    }
     mlr_script_settle(r->app);
     show(r);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "apply/base/xxh64.h"
 #include "apply/host/heap.h"
 #include "codec/strategy.h"
 #include "tests/support/sample_pair.h"
@@ -133,6 +134,93 @@ static void an_export_takes_what_was_predicted(void **state)
     assert_int_equal(access(script, R_OK), 0);
     snprintf(script, sizeof script, "%s/p.yaml", folder);
     assert_int_equal(access(script, R_OK), 0);
+}
+
+/* --- what they remember -----------------------------------------------------------------
+ */
+
+static char kept[64];
+
+/* Opens the pair with a cache and returns the forecasts the cache had before. */
+static size_t reopen(void)
+{
+    app.forecast_dir = kept;
+    mlr_app_open_pair(&app, old_path, new_path);
+    run("@wait\n1");
+    mlr_forecast_cache *c = mlr_forecast_cache_open(kept, app.session.old_opened,
+                                                    app.session.new_opened, app.alloc);
+    assert_non_null(c);
+    size_t n = mlr_forecast_cache_count(c);
+    mlr_forecast_cache_close(c);
+    return n;
+}
+
+static void start_over(void)
+{
+    mlr_err err = {0};
+    mlr_app_release(&app);
+    assert_int_equal(heap.used, 0);
+    mlr_app_init(&app, &heap.alloc, -1, &err);
+    assert_no_err(&err);
+    mlr_app_resize(&app, 45, 140);
+    mlr_app_show(&app, MLR_SCREEN_OPEN);
+}
+
+/* The file of the cache, whose entries follow the head. */
+static FILE *open_kept(const char *mode)
+{
+    char command[128], path[300] = "";
+    snprintf(command, sizeof command, "ls %s/*.mlrf", kept);
+    FILE *list = popen(command, "r");
+    assert_non_null(list);
+    assert_int_equal(fscanf(list, "%299s", path), 1);
+    pclose(list);
+    FILE *f = fopen(path, mode);
+    assert_non_null(f);
+    return f;
+}
+
+static void a_pair_seen_before_shows_what_was_forecast_then(void **state)
+{
+    (void)state;
+    snprintf(kept, sizeof kept, "%s/cache/forecast", folder);
+    app.forecast_dir = kept;
+    open_models(16384);
+    run("@wait\n1");
+    double bytes = mlr_desk_total(&app)->bytes;
+    start_over();
+    size_t first = reopen();
+    assert_true(first >= TENSORS - 1);
+    assert_true(mlr_desk_total(&app)->bytes == bytes);
+    start_over();
+    assert_int_equal(reopen(), first); /* nothing was computed anew */
+    start_over();
+
+    /* An answer that nobody would compute comes from the file, if its checksum is right...
+     */
+    uint8_t entry[MLR_CACHE_ENTRY];
+    FILE *f = open_kept("r+b");
+    fseek(f, MLR_CACHE_HEAD, SEEK_SET);
+    assert_int_equal(fread(entry, 1, sizeof entry, f), sizeof entry);
+    entry[16] ^= 0x55; /* of the bytes predicted */
+    uint64_t sum = mlr_xxh64_of(entry, sizeof entry - 8);
+    for (size_t i = 0; i < 8; i++) {
+        entry[sizeof entry - 8 + i] = (uint8_t)(sum >> (8 * i));
+    }
+    fseek(f, MLR_CACHE_HEAD, SEEK_SET);
+    fwrite(entry, 1, sizeof entry, f);
+    fclose(f);
+    (void)reopen();
+    assert_true(mlr_desk_total(&app)->bytes != bytes);
+    start_over();
+
+    /* ... and a damaged one is computed again. */
+    f = open_kept("r+b");
+    fseek(f, MLR_CACHE_HEAD + 16, SEEK_SET);
+    fputc(0xff, f);
+    fclose(f);
+    (void)reopen();
+    assert_true(mlr_desk_total(&app)->bytes == bytes);
 }
 
 /* --- how they stop ----------------------------------------------------------------------
@@ -264,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_row_that_travels_gets_a_forecast),
         TEST(an_export_takes_what_was_predicted),
+        TEST(a_pair_seen_before_shows_what_was_forecast_then),
         TEST(a_cancelled_export_writes_nothing_and_keeps_choices),
         TEST(forecasts_stop_and_start_again),
         TEST(keys_are_answered_while_everything_runs),
