@@ -131,7 +131,7 @@ static void damaged_rest(sweep *s, job_run *r, const tree *rest)
 
 static void run(sweep *s)
 {
-    job_run r;
+    job_run r = {.weak = false};
     static const job *const kinds[KINDS] = {&plain, &with_dict, &resuming};
     unsigned kind = s->unit % KINDS;
     bool resumes = kinds[kind] == &resuming;
