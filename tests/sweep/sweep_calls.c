@@ -149,7 +149,7 @@ static void run_weak_calls(sweep *s)
 
 const sweep_class sweep_weak_calls = {
     "R1w", "the same where the system lacks openat2, fallocate and newer renames",
-    call_units, run_weak_calls};
+    weak_units, run_weak_calls};
 
 const sweep_class sweep_calls = {"R1", "each system call fails, in 6 to 13 ways",
                                  call_units, run_calls};
