@@ -107,6 +107,8 @@ static void obey(mlr_gate_job *g, mlr_diff_wish *wish)
     const mlr_bound *memory = &p->bound[MLR_CHECK_MEMORY];
     g->chooser = (mlr_profile_chooser){.profile = p, .fallback = wish->plan.choice};
     wish->plan.choose = mlr_profile_choose;
+    wish->plan.small_bytes = p->small_bytes;
+    mlr_setting_apply(&p->defaults, &wish->plan.choice); /* its level is the structure's */
     wish->plan.ctx = &g->chooser;
     wish->device = p->device != NULL ? p->device : wish->device;
     wish->dict_path = p->dict_path != NULL ? p->dict_path : wish->dict_path;

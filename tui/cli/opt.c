@@ -1,6 +1,7 @@
 #include "tui/cli/opt.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "apply/base/checked.h"
 #include "apply/host/printable.h"
@@ -120,6 +121,10 @@ bool mlr_opt_resembles(const char *typed, const char *candidate, unsigned *dista
     size_t n = strlen(typed);
     if (n == 0) {
         return false;
+    }
+    if (strcasecmp(typed, candidate) == 0) {
+        *distance = 0;
+        return true;
     }
     *distance = mlr_opt_distance(typed, candidate);
     /* An abbreviation is no misspelling, but just as clear. */
