@@ -53,8 +53,8 @@ broken() {
     printf 'version: 1\n%s\n' "$3" >p.yml
     rm -f out.sftp report.json report.md report.xml summary.md
     GITHUB_ACTIONS=true GITHUB_STEP_SUMMARY="$work/summary.md" "$MALLORN" diff \
-        old.safetensors "$new.safetensors" -o out.sftp --profile p.yml --report json=report.json \
-        --report md=report.md --report junit=report.xml >said.out 2>said.err
+        old.safetensors "$new.safetensors" -o out.sftp --profile p.yml --report json report.json \
+        --report md=report.md --report=junit report.xml >said.out 2>said.err
     got=$?
     [ $got = 10 ] || { fail "$name: exit $got"; cat said.err; }
     [ ! -e out.sftp ] || fail "$name: a patch was written"
@@ -127,6 +127,10 @@ done
 cmp -s p1 p2 || fail "one and two threads give other bytes"
 "$MALLORN" patch old.safetensors p1 -o back.safetensors >/dev/null 2>&1 && cmp -s back.safetensors new.safetensors || fail "round trip"
 "$MALLORN" diff old.safetensors new.safetensors --gate-only --profile good.yml >said.out || fail "--gate-only"
+"$MALLORN" diff old.safetensors new.safetensors --gate-only --profile good.yml --report json 2>said.err
+[ $? = 2 ] && grep -q "option '--report' needs KIND FILE" said.err || { fail "--report without a file"; cat said.err; }
+"$MALLORN" diff old.safetensors new.safetensors --gate-only --profile good.yml --report text x 2>said.err
+[ $? = 2 ] || fail "--report of no kind"
 "$MALLORN" diff old.safetensors new.safetensors --gate-only 2>/dev/null
 [ $? = 2 ] || fail "--gate-only without a profile"
 

@@ -95,7 +95,7 @@ static mlr_status check_reports(const mlr_opt_list *reports, mlr_cli *cli, mlr_e
         const char *path;
         if (!mlr_report_kind_of(reports->item[i], &kind, &path)) {
             return mlr_cli_fail(cli, err, MLR_E_USAGE,
-                                "--report takes json=FILE, md=FILE or junit=FILE");
+                                "--report takes json FILE, md FILE or junit FILE");
         }
     }
     return MLR_OK;
