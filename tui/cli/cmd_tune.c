@@ -205,7 +205,7 @@ static void print_json(mlr_cli *cli, const mlr_tune_job *j, const mlr_tune_wish 
     mlr_json_u64(o, "rules", r->profile.rule_count);
     mlr_json_u64(o, "rounds", r->rounds);
     mlr_json_bool(o, "made", r->made);
-    mlr_json_real(o, "error", r->error);
+    mlr_json_real(o, "error_share", r->error);
     mlr_json_array(o, "front");
     for (size_t i = 0; i < r->points; i++) {
         mlr_json_object(o, NULL);
