@@ -101,7 +101,7 @@ ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto
 endif
 # Loops that live from vectors, whatever the mode.
-$(B)/codec/lowrank_ops.o $(B)/codec/tokens.o: ISA := -O3
+$(B)/codec/lowrank_ops.o $(B)/codec/factor_refine.o $(B)/codec/tokens.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags | deps-present
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D)

@@ -4,6 +4,7 @@
 #include "apply/base/cursor.h"
 #include "apply/base/mem.h"
 #include "apply/bits.h"
+#include "apply/factor_code.h"
 #include "apply/token.h"
 
 static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r,
@@ -291,33 +292,25 @@ bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, voi
     return mlr_bits_ok(d);
 }
 
-static bool read_factor(mlr_bits *d, mlr_bit *model, int16_t *out)
+static bool read_column(mlr_bits *d, int16_t *to, size_t n, size_t step)
 {
-    uint64_t size = mlr_bits_number_in(d, model, 2, MLR_FACTOR_NUMBER);
-    if (size > INT16_MAX) {
-        return false;
+    mlr_factor_model model;
+    mlr_factor_model_begin(&model, (unsigned)mlr_bits_even(d, 6));
+    bool ok = true;
+    for (size_t i = 0; i < n && ok; i++) {
+        ok = mlr_factor_get(d, &model, &to[i * step]);
     }
-    int v = (int)size;
-    *out = (int16_t)(size != 0 && mlr_bits_even(d, 1) != 0 ? -v : v);
-    return true;
+    return ok && mlr_bits_ok(d);
 }
 
 static bool read_factors(const mlr_neural *n, mlr_bits *d, int16_t *u, int16_t *v)
 {
-    mlr_bit model[MLR_FACTOR_ROOM];
     size_t row = (size_t)n->row;
     size_t wide = 2 * (size_t)n->rank_pairs;
     bool ok = true;
     for (size_t k = 0; k < n->rank && ok; k++) {
-        mlr_bit_reset(model, sizeof model / sizeof *model);
-        for (size_t j = 0; j < row && ok; j++) {
-            ok = read_factor(d, model, &v[(k / 2 * row + j) * 2 + k % 2]);
-        }
-        mlr_bit_reset(model, sizeof model / sizeof *model);
-        for (size_t i = 0; i < n->rows && ok; i++) {
-            ok = read_factor(d, model, &u[i * wide + k]);
-        }
-        ok = ok && mlr_bits_ok(d);
+        ok = read_column(d, v + k / 2 * row * 2 + k % 2, row, 2) &&
+             read_column(d, u + k, (size_t)n->rows, wide);
     }
     return ok;
 }

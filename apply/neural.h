@@ -124,7 +124,4 @@ typedef struct mlr_table_near {
 } mlr_table_near;
 unsigned mlr_table_guess(const mlr_table_near *n);
 
-/* Factors have fewer bits. */
-enum { MLR_FACTOR_NUMBER = 16, MLR_FACTOR_ROOM = MLR_BITS_ROOM(2, MLR_FACTOR_NUMBER) };
-
 #endif
