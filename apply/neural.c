@@ -85,12 +85,17 @@ static size_t align64(size_t n)
     return (n + 63) & ~(size_t)63;
 }
 
-size_t mlr_neural_table_bytes(const mlr_neural_head *h)
+uint64_t mlr_neural_table_terms(const mlr_neural_head *h)
 {
     if ((h->form & MLR_NEURAL_NARROW) != 0) {
-        return align64((size_t)h->tables * (h->tokens + 1U) * sizeof(uint16_t));
+        return (uint64_t)h->tables * (h->tokens + 1U) * sizeof(uint16_t);
     }
-    return (size_t)h->tables * MLR_RANS_SCALE * sizeof(uint32_t);
+    return (uint64_t)h->tables * MLR_RANS_SCALE * sizeof(uint32_t);
+}
+
+size_t mlr_neural_table_bytes(const mlr_neural_head *h)
+{
+    return align64((size_t)mlr_neural_table_terms(h));
 }
 
 static uint64_t rank_pairs(const mlr_neural_head *h)
@@ -98,7 +103,9 @@ static uint64_t rank_pairs(const mlr_neural_head *h)
     return (h->rank + 1U) / 2;
 }
 
-mlr_status mlr_neural_need(const mlr_record *r, size_t *bytes, mlr_err *err)
+_Static_assert(MLR_NEURAL_OWN_STATE >= sizeof(mlr_neural) + 2 * 64, "a model and padding");
+
+mlr_status mlr_neural_state_terms(const mlr_record *r, uint64_t *terms, mlr_err *err)
 {
     mlr_neural_head h;
     mlr_status s = mlr_neural_head_read(r, &h, err);
@@ -107,11 +114,9 @@ mlr_status mlr_neural_need(const mlr_record *r, size_t *bytes, mlr_err *err)
     }
     uint64_t lines = 0;
     uint64_t factors = 0;
-    uint64_t total = 0;
-    size_t fixed = align64(sizeof(mlr_neural)) + mlr_neural_table_bytes(&h);
     bool ok = mlr_add_u64(h.rows, h.rank == 0 ? 0 : r->row, &lines) &&
               mlr_mul_u64(lines, rank_pairs(&h) * 2 * sizeof(int16_t), &factors) &&
-              mlr_add_u64(factors, fixed + 256, &total) && mlr_to_size(total, bytes);
+              mlr_add_u64(factors, mlr_neural_table_terms(&h), terms);
     return ok ? MLR_OK : mlr_fail(err, MLR_E_LIMIT, MLR_NO_OFFSET, "neural state size");
 }
 

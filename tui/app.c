@@ -169,6 +169,7 @@ static int loop(mlr_app *app, mlr_term *t)
             drawn = app->now_ms;
             dirty = false;
         }
+        mlr_term_watch(t, app->watch.fd);
         mlr_event e = mlr_term_wait(t, dirty ? FRAME_MS : busy ? SPIN_MS : -1);
         app->now_ms = now_ms();
         on_event(app, t, &e);

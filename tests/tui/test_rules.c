@@ -180,9 +180,9 @@ static void a_mistake_has_its_line_and_column(void **state)
 /* --- what rules decide ------------------------------------------------------------------
  */
 
-/* 24 layers, of which the first 8 are the same but for one tensor that was reshaped; the last
-   3 tensors of the last one are not known yet. That leaves 16 layers of 7 attention tensors
-   and 1, and 16 of 3 of the feed forward without 1. */
+/* 24 layers, of which the first 8 are the same but for one tensor that was reshaped; the
+   last 3 tensors of the last one are not known yet. That leaves 16 layers of 7 attention
+   tensors and 1, and 16 of 3 of the feed forward without 1. */
 static void hits_are_counted_by_the_rule_that_decides(void **state)
 {
     (void)state;
