@@ -8,6 +8,7 @@
 #include "apply/host/heap.h"
 #include "apply/host/host_kernels.h"
 #include "apply/host/threads.h"
+#include "apply/neural.h"
 #include "apply/neural_kernels.h"
 #include "apply/number.h"
 #include "apply/token.h"
@@ -360,6 +361,34 @@ static void leaves_frozen_rows_out(void **state)
     free(now);
 }
 
+/* Whole channels frozen, 600 bytes apart: tables look at the neighbour 600 back, for which
+   mixing has no contexts. */
+static void mixing_goes_without_a_lag(void **state)
+{
+    (void)state;
+    enum { N = 60000, CHANNELS = 600 };
+    rng r = rng_new(21);
+    uint8_t *old = malloc(N);
+    uint8_t *now = malloc(N);
+    rng_fill(&r, old, N);
+    for (size_t i = 0; i < N; i++) {
+        bool frozen = i % CHANNELS * 7 % 11 < 5;
+        now[i] = (uint8_t)(frozen ? old[i] : old[i] + 1 + rng_below(&r, 9));
+    }
+    strat_case c = pair_of(type("i8"), old, now, N);
+    strat_coded coded;
+    mlr_neural_head h;
+    mlr_err err = {0};
+    assert_int_equal(strat_encode(&c, &coded, &err), MLR_OK);
+    assert_int_equal(mlr_neural_head_read(&coded.record, &h, &err), MLR_OK);
+    assert_int_equal(h.lag, CHANNELS);
+    strat_release(&coded);
+    c.id = MLR_STRATEGY_neural_max;
+    round_trip(&c);
+    free(old);
+    free(now);
+}
+
 static void predicts_across_types(void **state)
 {
     (void)state;
@@ -560,7 +589,7 @@ static void survives_damage_alike(void **state)
             uint8_t was = b->data[at];
             b->data[at] = (uint8_t)rng_next(&r);
             mlr_err none = {0};
-            if (coded.record.decoder->need(&coded.record, &coded.need, &none) == MLR_OK) {
+            if (mlr_decoder_need_of(&coded.record, &coded.need, &none) == MLR_OK) {
                 mlr_status a = decode_with(&c, &coded, &mlr_kernels_scalar, out[0]);
                 assert_int_equal(decode_with(&c, &coded, mlr_host_kernels(), out[1]), a);
                 refused += a != MLR_OK;
@@ -664,6 +693,7 @@ int main(void)
         cmocka_unit_test(codes_coin_flips_near_their_entropy),
         cmocka_unit_test(lists_rare_changes),
         cmocka_unit_test(leaves_frozen_rows_out),
+        cmocka_unit_test(mixing_goes_without_a_lag),
         cmocka_unit_test(predicts_across_types),
         cmocka_unit_test(costs_nothing_to_cast),
         cmocka_unit_test(fits_a_small_device),

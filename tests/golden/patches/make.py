@@ -167,7 +167,7 @@ QUANTISED = (
 def quantised_pairs():
     for name, kind, base, base_kind, step in QUANTISED:
         rng = Random(80 + kind)
-        old = [struct.unpack("<e", f16(x))[0] for x in values(rng, 32 * 40)]
+        old = [struct.unpack("<e", f16(x))[0] for x in values(rng, 32 * 130)]
         old[64:96] = [0.0] * 32
         new = tuned(rng, old, step, 2) if step else old
         exact = FLOATS[base]
@@ -295,7 +295,7 @@ def patch(base, target, records, body, used, dicts=b"\0"):
     head = varint(7) + b"by hand" + varint(0) + varint(sum(1 << s for s in used)) + varint(records)
     head += varint(0) + varint(4096) * 2 + varint(8192) * 3 + varint(0) + varint(65536)
     head += members(base) + members(target) + dicts
-    head = b"MLRP" + bytes(4) + struct.pack("<I", len(head)) + head
+    head = b"MLRP\1" + bytes(3) + struct.pack("<I", len(head)) + head
     return head + struct.pack("<Q", xxh64(head)) + body + chunk(0, b"")
 
 
