@@ -59,6 +59,7 @@ static mlr_encoding encoding_for(const maker *k, const mlr_choice *c, const mlr_
     e.alloc = k->o->alloc;
     e.exec = exec;
     e.tick = &k->gate.tick;
+    e.crowded = k->plan->crowded;
     if (c->dict) {
         e.dict = k->o->dict;
         e.dict_bytes = k->o->dict_bytes;

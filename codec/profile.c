@@ -134,10 +134,15 @@ const char *mlr_condition_fails(const mlr_condition *c, const mlr_matching *m, s
     return c->layers.count > 0 && !layer_holds(&c->layers, t->key) ? "layers" : NULL;
 }
 
+const char *mlr_rule_fails(const mlr_rule *r, const mlr_matching *m, size_t pair)
+{
+    return r->off ? "enabled" : mlr_condition_fails(&r->when, m, pair);
+}
+
 size_t mlr_profile_rule_of(const mlr_profile *p, const mlr_matching *m, size_t pair)
 {
     size_t i = 0;
-    while (i < p->rule_count && mlr_condition_fails(&p->rules[i].when, m, pair) != NULL) {
+    while (i < p->rule_count && mlr_rule_fails(&p->rules[i], m, pair) != NULL) {
         i++;
     }
     return i;

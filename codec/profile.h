@@ -52,6 +52,7 @@ typedef struct mlr_rule {
     mlr_condition when;
     mlr_setting then;
     uint32_t line; /* in the file; 0: it has none */
+    bool off;      /* switched off: matches nothing */
 } mlr_rule;
 
 /* Identifier, name in reports, unit of its figures, what holds when it does. */
@@ -121,6 +122,10 @@ const mlr_tensor *mlr_pairing_tensor(const mlr_matching *m, size_t pair);
 
 /* NULL where the condition holds of a pairing; else what it fails by: "names", "dtype". */
 const char *mlr_condition_fails(const mlr_condition *c, const mlr_matching *m, size_t pair);
+
+/* NULL where a rule is in force and its condition holds; else what it fails by: "enabled".
+ */
+const char *mlr_rule_fails(const mlr_rule *r, const mlr_matching *m, size_t pair);
 
 /* The rule that decides about a pairing: an index below rule_count, or rule_count. */
 size_t mlr_profile_rule_of(const mlr_profile *p, const mlr_matching *m, size_t pair);

@@ -83,7 +83,7 @@ static mlr_status split(reference *r, const char *text, mlr_pool *pool, mlr_err 
     return r->org != NULL && r->name != NULL && r->rev != NULL ? MLR_OK : no_memory(err);
 }
 
-static char *root_from_environment(mlr_pool *pool)
+const char *mlr_hf_root(mlr_pool *pool)
 {
     static const struct {
         const char *variable, *below;
@@ -130,7 +130,7 @@ mlr_status mlr_hf_resolve(const char **path, const char *reference_text, const c
     if (status != MLR_OK) {
         return status;
     }
-    const char *root = cache != NULL ? cache : root_from_environment(pool);
+    const char *root = cache != NULL ? cache : mlr_hf_root(pool);
     if (root == NULL) {
         return no_memory(err);
     }

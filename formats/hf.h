@@ -16,9 +16,13 @@
 /* Whether `path` is a reference, hf://org/name[@rev][/file], and no path. */
 bool mlr_hf_is_reference(const char *path);
 
+/* The cache's root from the environment ($HF_HUB_CACHE, $HF_HOME, $XDG_CACHE_HOME, $HOME),
+   in `pool`; NULL: no memory. It need not exist. */
+const char *mlr_hf_root(mlr_pool *pool);
+
 /*
- * The directory or file in the cache that a reference means, in `pool`. `cache` NULL: the
- * root comes from the environment ($HF_HUB_CACHE, $HF_HOME, $XDG_CACHE_HOME, $HOME).
+ * The directory or file in the cache that a reference means, in `pool`. `cache` NULL:
+ * mlr_hf_root().
  */
 mlr_status mlr_hf_resolve(const char **path, const char *reference, const char *cache,
                           mlr_pool *pool, mlr_err *err);

@@ -18,6 +18,7 @@ typedef struct mlr_tui_options {
     const char *old_path;       /* NULL: start with the file browser */
     const char *new_path;
     const char *patch_path; /* not NULL: opens where it is applied */
+    const char *profile;    /* rules to begin with; NULL: none */
     const char *theme;  /* a name, or a path with '/'; NULL: MALLORN_THEME, then default */
     const char *glyphs; /* "ascii", "block", "braille"; NULL: from the locale */
     const char *script; /* keys to run without a terminal; NULL: use the terminal */

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/cli/name_fit.h"
+
 uint32_t mlr_cp_next(const char **p, const char *end)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
@@ -189,49 +191,17 @@ char *mlr_elide_middle(char *to, size_t room, const char *s, size_t n, int cols)
     return to;
 }
 
-/* What a name ends in for nearly every tensor says least: ".weight" shrinks to ".w". */
-static size_t short_leaf(char *to, size_t room, const char *s, size_t n)
-{
-    static const char *const leaves[] = {".weight", ".bias"};
-    for (size_t i = 0; i < 2; i++) {
-        size_t m = strlen(leaves[i]);
-        if (n > m && n < room && memcmp(s + n - m, leaves[i], m) == 0) {
-            memcpy(to, s, n - m + 2);
-            return n - m + 2;
-        }
-    }
-    return 0;
-}
-
-/* The first part that starts with a digit, after at least one other part; n where none. */
-static size_t numbered_part(const char *s, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i - 1] == '.' || s[i - 1] == '/') && s[i] >= '0' && s[i] <= '9') {
-            return i;
-        }
-    }
-    return n;
-}
-
 char *mlr_elide_name(char *to, size_t room, const char *s, size_t n, int cols)
 {
     out_text o = {to, room, 0};
+    char brief[512];
     to[0] = '\0';
-    size_t from = numbered_part(s, n);
-    char brief[256];
-    if (mlr_text_width(s, n) <= cols || cols < 8) {
+    if (mlr_text_width(s, n) <= cols || cols < 8 || n >= sizeof brief) {
         add_elided(&o, s, n, cols);
         return to;
     }
-    if (from < n) {
-        add(&o, ellipsis, sizeof ellipsis - 1);
-        s += from;
-        n -= from;
-        cols--;
-    }
-    size_t m = mlr_text_width(s, n) <= cols ? 0 : short_leaf(brief, sizeof brief, s, n);
-    add_elided(&o, m > 0 ? brief : s, m > 0 ? m : n, cols);
+    (void)mlr_name_fit(brief, sizeof brief, s, n, (size_t)cols, ellipsis);
+    add_elided(&o, brief, strlen(brief), cols);
     return to;
 }
 

@@ -26,11 +26,8 @@ bool mlr_cp_unsafe(uint32_t cp);
 /* Cells of n bytes of UTF-8. */
 int mlr_text_width(const char *s, size_t n);
 
-/*
- * Shortens a dotted name to `cols` cells: first what stands before the first numbered part
- * goes ("…21.mlp.up_proj.weight"), then ".weight" becomes ".w" and ".bias" ".b", then the
- * middle goes ("…21.ml…up_proj.w"). Writes at most `room` bytes with the NUL; returns `to`.
- */
+/* Shortens the name of a tensor to `cols` cells, part by part (mlr_name_fit), then in the
+   middle. Writes at most `room` bytes with the NUL; returns `to`. */
 char *mlr_elide_name(char *to, size_t room, const char *s, size_t n, int cols);
 
 /* Shortens in the middle only: for paths and sentences. */

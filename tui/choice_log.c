@@ -127,11 +127,32 @@ bool mlr_choice_log_budgets(mlr_choice_log *l, const mlr_budgets *b)
     return append(l, line, (size_t)n);
 }
 
+bool mlr_choice_log_profile(mlr_choice_log *l, const char *path)
+{
+    char line[1100];
+    int n = snprintf(line, sizeof line, "profile %s\n", path);
+    bool fits = n > 0 && (size_t)n < sizeof line && strchr(path, '\n') == NULL;
+    return fits && append(l, line, (size_t)n);
+}
+
+/* "mix,d,b65536": the strategy, with the dictionary, in blocks of so many bytes. */
+static const char *pick_word(mlr_pick p, char *to, size_t room)
+{
+    char block[16] = "";
+    if (p.block_bytes != 0) {
+        snprintf(block, sizeof block, ",b%u", p.block_bytes);
+    }
+    snprintf(to, room, "%s%s%s", p.level == 0 ? "-" : mlr_strategy_word(p.strategy),
+             p.dict != 0 ? ",d" : "", block);
+    return to;
+}
+
 bool mlr_choice_log_step(mlr_choice_log *l, const mlr_choices *c, const mlr_step *s,
                          const mlr_ui_rows *rows)
 {
-    enum { FIELDS = 64 }; /* bytes of a line beside the name */
-    size_t room = 128;
+    enum { FIELDS = 96 }; /* bytes of a line beside the name */
+    bool ruled = s->text_before != s->text_after;
+    size_t room = 192 + (ruled ? c->text[s->text_after].n : 0);
     for (size_t i = 0; i < s->count; i++) {
         room += FIELDS + rows->row[c->change[s->first + i].row].name.n;
     }
@@ -141,13 +162,20 @@ bool mlr_choice_log_step(mlr_choice_log *l, const mlr_choices *c, const mlr_step
         return false;
     }
     size_t n = (size_t)snprintf(text, room, "step %s\n", s->label);
+    if (ruled) {
+        const mlr_rules_text *t = &c->text[s->text_after];
+        n += (size_t)snprintf(text + n, room - n, "rules %zu\n", t->n);
+        memcpy(text + n, t->bytes, t->n);
+        n += t->n;
+        text[n++] = '\n';
+    }
     for (size_t i = 0; i < s->count; i++) {
         const mlr_pick_change *k = &c->change[s->first + i];
         mlr_str name = rows->row[k->row].name;
+        char word[48];
         n += (size_t)snprintf(text + n, room - n, "%s %u %zu ",
-                              k->after.level == 0 ? "-"
-                                                  : mlr_strategy_word(k->after.strategy),
-                              k->after.level, (size_t)name.n);
+                              pick_word(k->after, word, sizeof word), k->after.level,
+                              (size_t)name.n);
         memcpy(text + n, name.p, name.n);
         n += name.n;
         text[n++] = '\n';
@@ -212,19 +240,58 @@ static const char *take_line(reader *r, size_t *n)
     return line;
 }
 
+static bool read_pick(char *word, unsigned level, mlr_pick *p)
+{
+    char *block = strstr(word, ",b");
+    *p = (mlr_pick){.level = (uint8_t)level};
+    if (block != NULL) {
+        *block = '\0';
+        p->block_bytes = (uint32_t)strtoul(block + 2, NULL, 10);
+    }
+    char *dict = strstr(word, ",d");
+    if (dict != NULL) {
+        *dict = '\0';
+        p->dict = 1;
+    }
+    return level == 0 || read_strategy(word, &p->strategy);
+}
+
+/* "rules 120", then so many bytes and the end of a line. */
+static bool read_rules(reader *r, bool apply)
+{
+    char head[32] = "";
+    size_t n = 0;
+    int used = 0;
+    size_t left = (size_t)(r->end - r->p);
+    memcpy(head, r->p, left < sizeof head - 1 ? left : sizeof head - 1);
+    if (sscanf(head, "rules %zu%n", &n, &used) != 1 || head[used] != '\n') {
+        return true; /* a step without */
+    }
+    left -= (size_t)used + 1;
+    const char *text = r->p + used + 1;
+    if (n >= left || text[n] != '\n') {
+        return false;
+    }
+    r->p = text + n + 1;
+    if (apply) {
+        mlr_choices_set_text(r->choices, text, n);
+    }
+    return true;
+}
+
 /* "mix 19 12 model.weight": false at the end of the step or where it is no such line. */
 static bool read_change(reader *r, bool apply)
 {
-    char word[32];
+    char word[48];
     unsigned level = 0;
     size_t name_bytes = 0;
     int used = 0;
-    char head[80];
+    char head[112];
     size_t n = (size_t)(r->end - r->p) < sizeof head - 1 ? (size_t)(r->end - r->p)
                                                          : sizeof head - 1;
     memcpy(head, r->p, n);
     head[n] = '\0';
-    if (sscanf(head, "%31[^ \n] %u %zu%n", word, &level, &name_bytes, &used) != 3 ||
+    if (sscanf(head, "%47[^ \n] %u %zu%n", word, &level, &name_bytes, &used) != 3 ||
         head[used] != ' ' || level > 22) {
         return false;
     }
@@ -233,9 +300,9 @@ static bool read_change(reader *r, bool apply)
         return false;
     }
     r->p = name + name_bytes + 1;
-    mlr_pick pick = {.level = (uint8_t)level};
+    mlr_pick pick;
     size_t row = find_row(r, (mlr_str){name, (uint32_t)name_bytes});
-    bool known = level == 0 || read_strategy(word, &pick.strategy);
+    bool known = read_pick(word, level, &pick);
     if (apply && known && row < r->rows->count) {
         mlr_choices_set(r->choices, (uint32_t)row, pick);
     }
@@ -251,6 +318,9 @@ static bool at_end_word(const reader *r)
 static bool read_step(reader *r, const char *label, size_t n)
 {
     const char *changes = r->p;
+    if (!read_rules(r, false)) {
+        return false;
+    }
     while (!at_end_word(r)) {
         if (!read_change(r, false)) {
             return false;
@@ -260,6 +330,7 @@ static bool read_step(reader *r, const char *label, size_t n)
     snprintf(text, sizeof text, "%.*s", (int)(n < 55 ? n : 55), label);
     r->p = changes;
     mlr_choices_begin(r->choices, text);
+    (void)read_rules(r, true);
     while (!at_end_word(r)) {
         (void)read_change(r, true);
     }
@@ -268,7 +339,7 @@ static bool read_step(reader *r, const char *label, size_t n)
     return true;
 }
 
-static bool read_entry(reader *r, mlr_budgets *b)
+static bool read_entry(reader *r, mlr_choice_log *l, mlr_budgets *b)
 {
     size_t n = 0;
     const char *line = take_line(r, &n);
@@ -281,7 +352,9 @@ static bool read_entry(reader *r, mlr_budgets *b)
     if (n >= 5 && memcmp(line, "step ", 5) == 0) {
         return read_step(r, line + 5, n - 5);
     }
-    if (n == 4 && memcmp(line, "undo", 4) == 0) {
+    if (n > 8 && n < 8 + sizeof l->profile && memcmp(line, "profile ", 8) == 0) {
+        snprintf(l->profile, sizeof l->profile, "%.*s", (int)(n - 8), line + 8);
+    } else if (n == 4 && memcmp(line, "undo", 4) == 0) {
         (void)mlr_choices_undo(r->choices);
     } else if (n == 4 && memcmp(line, "redo", 4) == 0) {
         (void)mlr_choices_redo(r->choices);
@@ -327,7 +400,7 @@ size_t mlr_choice_log_replay(mlr_choice_log *l, mlr_choices *c, mlr_budgets *b,
         if (n >= head && memcmp(r.p, first_line, head) == 0) {
             do {
                 whole = r.p = r.p == bytes ? bytes + head : r.p;
-            } while (r.p < r.end && read_entry(&r, b));
+            } while (r.p < r.end && read_entry(&r, l, b));
         }
         cut(l, (size_t)(whole - bytes), n);
     }

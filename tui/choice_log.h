@@ -19,6 +19,7 @@ typedef struct mlr_choice_log {
     char path[1200];            /* "": nothing is kept */
     bool broken;                /* a write failed: later steps are not kept */
     bool begun;                 /* the file has its first lines */
+    char profile[1024];         /* read back: where the rules live; "": nowhere yet */
 } mlr_choice_log;
 
 /* `folder` NULL: nothing is kept. The file's name comes from both absolute paths. */
@@ -35,6 +36,9 @@ bool mlr_choice_log_step(mlr_choice_log *l, const mlr_choices *c, const mlr_step
                          const mlr_ui_rows *rows);
 bool mlr_choice_log_word(mlr_choice_log *l, const char *word); /* "undo", "redo" */
 bool mlr_choice_log_budgets(mlr_choice_log *l, const mlr_budgets *b);
+
+/* The file that the rules came from, or go to. */
+bool mlr_choice_log_profile(mlr_choice_log *l, const char *path);
 
 /* "auto", "neural", or a strategy's name; "-" for no pick. */
 const char *mlr_strategy_word(int strategy);

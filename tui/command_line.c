@@ -64,11 +64,13 @@ void mlr_patch_name(const mlr_app *app, char *to, size_t room)
     snprintf(to, room, "%.*s%s", (int)n, leaf, suffix);
 }
 
-/* Whether every row that travels has one and the same pick. */
-static bool uniform(const mlr_app *app, mlr_pick *pick)
+bool mlr_command_is_plain(const mlr_app *app, mlr_pick *pick)
 {
     const mlr_desk *d = &app->desk;
-    *pick = (mlr_pick){.strategy = MLR_AUTO, .level = MLR_DESK_LEVEL};
+    *pick = mlr_desk_full_pick((mlr_pick){0});
+    if (mlr_desk_rules(app)->bytes != NULL) {
+        return false;
+    }
     for (size_t i = 0; i < d->travelling; i++) {
         mlr_pick p = mlr_desk_pick(d, d->by_size[i]);
         if (i > 0 && !mlr_pick_equal(p, *pick)) {
@@ -76,7 +78,7 @@ static bool uniform(const mlr_app *app, mlr_pick *pick)
         }
         *pick = p;
     }
-    return true;
+    return pick->dict == 0;
 }
 
 void mlr_command_line(const mlr_app *app, char *to, size_t room)
@@ -87,7 +89,7 @@ void mlr_command_line(const mlr_app *app, char *to, size_t room)
     char profile[312];
     to[0] = '\0';
     mlr_patch_name(app, name, sizeof name);
-    bool one = uniform(app, &pick);
+    bool one = mlr_command_is_plain(app, &pick);
     add(&w, "mallorn diff ");
     add_quoted(&w, app->session.old_path);
     add(&w, " \\\n    ");
@@ -105,14 +107,19 @@ void mlr_command_line(const mlr_app *app, char *to, size_t room)
     if (one && pick.level != MLR_DESK_LEVEL) {
         add_number(&w, "--level", pick.level);
     }
+    if (one && pick.block_bytes != 0) {
+        add_number(&w, "--block", pick.block_bytes);
+    }
     if (app->desk.budgets.memory > 0) {
         add_number(&w, "--max-memory", app->desk.budgets.memory);
     }
     if (!one) {
+        const mlr_desk *d = &app->desk;
+        bool saved = d->choices.picked == 0 && !mlr_desk_rules_unsaved(app);
         add(&w, " \\\n    --profile ");
         snprintf(profile, sizeof profile, "%s.yaml", name);
-        add_quoted(&w, profile);
-        add(&w, "\n# 6 Export writes the profile with your choices");
+        add_quoted(&w, saved ? d->profile : profile);
+        add(&w, saved ? "" : "\n# 6 Export writes the profile with your choices");
     }
 }
 

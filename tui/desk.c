@@ -15,6 +15,7 @@ enum { ARENA_BESIDE = 96 << 10 };
 void mlr_desk_init(mlr_desk *d, const mlr_allocator *alloc, int wake_fd)
 {
     *d = (mlr_desk){.alloc = alloc};
+    mlr_rule_book_init(&d->book, alloc);
     d->job.wake_fd = wake_fd;
 }
 
@@ -26,6 +27,7 @@ void mlr_desk_clear(mlr_desk *d)
     mlr_outlook_release(d->outlook);
     mlr_give(d->alloc, d->by_size, (d->choices.rows + 1) * sizeof *d->by_size);
     mlr_choices_release(&d->choices);
+    mlr_desk_drop_rules(d);
     int wake_fd = d->job.wake_fd;
     uint64_t generation = d->job.generation;
     mlr_desk_init(d, d->alloc, wake_fd);
@@ -44,6 +46,7 @@ void mlr_desk_forget(mlr_app *app)
     d->first_at = 0;
     d->refined = false;
     d->sweep = (mlr_sweep){0};
+    d->book.matching = NULL;
 }
 
 bool mlr_row_travels(const mlr_ui_row *r)
@@ -55,13 +58,33 @@ bool mlr_row_travels(const mlr_ui_row *r)
 /* --- scope ------------------------------------------------------------------------------
  */
 
+/* The Tune screen says itself whom it means. */
+static bool in_tune_scope(const mlr_app *app, size_t row)
+{
+    const mlr_desk *d = &app->desk;
+    switch (d->scope) {
+    case MLR_SCOPE_MARKED:
+        return app->session.rows.row[row].marked;
+    case MLR_SCOPE_FOCUS:
+        return app->focus == row;
+    case MLR_SCOPE_RULE:
+        return d->book.there && row < d->book.rows &&
+               d->book.rule[row] == d->scope_rule + 1;
+    default:
+        return true;
+    }
+}
+
 bool mlr_desk_in_scope(const mlr_app *app, size_t row)
 {
     const mlr_ui_rows *rows = &app->session.rows;
+    if (app->tab == MLR_SCREEN_TUNE) {
+        return in_tune_scope(app, row);
+    }
     if (rows->marked > 0) {
         return rows->row[row].marked;
     }
-    return app->tab == MLR_SCREEN_TUNE || app->focus == row;
+    return app->focus == row;
 }
 
 size_t mlr_desk_scope_count(const mlr_app *app)
@@ -73,19 +96,24 @@ size_t mlr_desk_scope_count(const mlr_app *app)
     return n;
 }
 
+mlr_pick mlr_desk_full_pick(mlr_pick pick)
+{
+    return pick.level != 0 ? pick
+                           : (mlr_pick){.strategy = MLR_AUTO, .level = MLR_DESK_LEVEL};
+}
+
 mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row)
 {
     if (row < d->choices.rows && d->choices.pick[row].level != 0) {
         return d->choices.pick[row];
     }
-    return (mlr_pick){.strategy = MLR_AUTO, .level = MLR_DESK_LEVEL};
+    bool ruled = d->book.pick != NULL && row < d->book.rows;
+    return mlr_desk_full_pick(ruled ? d->book.pick[row] : (mlr_pick){0});
 }
 
 const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick)
 {
-    return d->outlook == NULL
-               ? NULL
-               : mlr_outlook_find(d->outlook, (uint32_t)row, pick.strategy, pick.level);
+    return d->outlook == NULL ? NULL : mlr_outlook_find(d->outlook, row, pick);
 }
 
 const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row)
@@ -145,7 +173,10 @@ void mlr_desk_show_row(mlr_app *app, size_t i)
     if (r->strategy == NULL && picked && pick.strategy >= 0) {
         r->strategy = mlr_strategy_word(pick.strategy);
     }
-    r->by = picked ? MLR_BY_YOU : MLR_BY_AUTO;
+    uint16_t rule = d->book.rule != NULL && i < d->book.rows ? d->book.rule[i] : 0;
+    r->by = picked ? MLR_BY_YOU : rule > 0 ? MLR_BY_RULE : MLR_BY_AUTO;
+    r->rule = rule;
+    r->dictionary = pick.dict != 0 ? "yes" : NULL;
     r->level = pick.level;
 }
 
@@ -172,6 +203,12 @@ void mlr_desk_begin(mlr_app *app)
     }
     mlr_choice_log_open(&d->log, app->state_dir, s->old_path, s->new_path, app->alloc);
     size_t steps = mlr_choice_log_replay(&d->log, &d->choices, &d->budgets, &s->rows);
+    snprintf(d->profile, sizeof d->profile, "%s", d->log.profile);
+    d->saved_text = SIZE_MAX;
+    if (app->profile_path != NULL) {
+        (void)mlr_desk_load_rules(app, app->profile_path);
+    }
+    mlr_desk_read_rules(app);
     if (steps > 0) {
         mlr_app_say(app, MLR_ROLE_MESSAGE,
                     "your choices of last time are back: %zu tensor%s, %zu step%s to undo",
@@ -214,7 +251,14 @@ void mlr_desk_matched(mlr_app *app, const mlr_matching *m)
     }
     d->job.started_ms = app->now_ms;
     qsort_r(d->by_size, d->travelling, sizeof *d->by_size, larger_first, rows->row);
-    d->outlook->device = mlr_diff_device(NULL, d->budgets.memory);
+    d->outlook->device = mlr_desk_device(d);
+    mlr_outlook_remember(d->outlook, app->forecast_dir, &app->session);
+    d->outlook->dict = d->dict;
+    d->outlook->dict_bytes = d->dict_bytes;
+    if (m != NULL) {
+        mlr_rule_book_match(&d->book, m);
+    }
+    (void)mlr_desk_work_rules(app);
     mlr_desk_show(app);
 }
 
@@ -223,7 +267,7 @@ void mlr_desk_matched(mlr_app *app, const mlr_matching *m)
 
 static bool ask(mlr_desk *d, size_t row, mlr_pick pick, mlr_effort effort)
 {
-    mlr_query q = {(uint32_t)row, pick.strategy, pick.level, (uint8_t)effort};
+    mlr_query q = mlr_query_of(row, pick, effort);
     return mlr_outlook_ask(d->outlook, &q);
 }
 
@@ -261,6 +305,21 @@ static void ask_for_what_if(mlr_app *app)
             return;
         }
     }
+}
+
+/* Other picks that a screen compares: false where the batch is full. */
+static bool ask_for_wanted(mlr_desk *d)
+{
+    for (int k = 0; k < 2; k++) {
+        for (size_t i = 0; i < d->travelling && d->wanted[k] != NULL; i++) {
+            size_t row = d->by_size[i];
+            mlr_pick p = mlr_desk_full_pick(d->wanted[k][row]);
+            if (!ask(d, row, p, MLR_EFFORT_GLANCE)) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* A first look at every row, largest first. */
@@ -338,6 +397,9 @@ static void start_batch(mlr_app *app)
     }
     ask_for_what_if(app);
     if (d->outlook->batch_count == 0) {
+        (void)ask_for_wanted(d);
+    }
+    if (d->outlook->batch_count == 0) {
         ask_first(d);
     }
     if (d->outlook->batch_count == 0) {
@@ -366,7 +428,7 @@ bool mlr_desk_poll(mlr_app *app)
 {
     mlr_desk *d = &app->desk;
     mlr_job_state state = mlr_job_state_of(&d->job);
-    bool news = false;
+    bool news = mlr_desk_work_rules(app);
     for (mlr_note *n = mlr_job_collect(&d->job); n != NULL;) {
         mlr_note *next = n->next;
         uint32_t row = mlr_outlook_take(d->outlook, n);
@@ -424,6 +486,21 @@ void mlr_desk_sweep(mlr_app *app, const mlr_sweep *sweep)
     }
 }
 
+void mlr_desk_want(mlr_app *app, int place, const mlr_pick *picks)
+{
+    app->desk.wanted[place] = picks;
+    if (picks != NULL) {
+        mlr_desk_hurry(app);
+    }
+}
+
+void mlr_desk_set_scope(mlr_app *app, mlr_scope_kind kind, size_t rule)
+{
+    app->desk.scope = kind;
+    app->desk.scope_rule = rule;
+    mlr_desk_hurry(app);
+}
+
 void mlr_desk_what_if(mlr_app *app, mlr_pick pick)
 {
     if (!mlr_pick_equal(app->desk.what_if, pick)) {
@@ -461,10 +538,34 @@ void mlr_desk_add(mlr_desk_sums *s, const mlr_ui_row *r, const mlr_cast *c)
     s->exact = s->exact && p->exact;
 }
 
+/* Small tensors and structure are one stream: known as a whole, or guessed row by row. */
+static void add_row(const mlr_app *app, size_t row, const mlr_cast *c, mlr_desk_sums *out)
+{
+    bool known =
+        app->desk.outlook != NULL && atomic_load(&app->desk.outlook->structure) > 0;
+    double bytes = out->bytes;
+    double error = out->error_bytes;
+    mlr_desk_add(out, &app->session.rows.row[row], c);
+    if (known && c != NULL && c->structure) {
+        out->bytes = bytes;
+        out->error_bytes = error;
+    }
+}
+
+static mlr_desk_sums no_sums(const mlr_app *app)
+{
+    const mlr_desk *d = &app->desk;
+    mlr_desk_sums s = {.picked = d->choices.picked, .exact = true};
+    if (d->outlook != NULL) {
+        s.bytes = (double)atomic_load(&d->outlook->structure);
+    }
+    return s;
+}
+
 void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out)
 {
     const mlr_desk *d = &app->desk;
-    *out = (mlr_desk_sums){.picked = d->choices.picked, .exact = true};
+    *out = no_sums(app);
     for (size_t i = 0; i < d->travelling; i++) {
         size_t row = d->by_size[i];
         bool swap = what_if.level != 0 && mlr_desk_in_scope(app, row);
@@ -473,7 +574,18 @@ void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out)
         if (swap && c != NULL && !c->structure && !c->p.fits) {
             c = mlr_desk_cast(d, row); /* where it does not suit, all stays as it is */
         }
-        mlr_desk_add(out, &app->session.rows.row[row], c);
+        add_row(app, row, c, out);
+    }
+}
+
+void mlr_desk_sum_picks(const mlr_app *app, const mlr_pick *picks, mlr_desk_sums *out)
+{
+    const mlr_desk *d = &app->desk;
+    *out = no_sums(app);
+    for (size_t i = 0; i < d->travelling; i++) {
+        size_t row = d->by_size[i];
+        mlr_pick pick = mlr_desk_full_pick(picks[row]);
+        add_row(app, row, mlr_desk_cast_of(d, row, pick), out);
     }
 }
 

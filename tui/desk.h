@@ -9,6 +9,7 @@
 #include "tui/keys.h"
 #include "tui/outlook.h"
 #include "tui/rows.h"
+#include "tui/rule_book.h"
 #include "tui/screen.h"
 
 enum {
@@ -30,6 +31,14 @@ typedef struct mlr_desk_sums {
     bool exact; /* every figure was encoded whole */
 } mlr_desk_sums;
 
+/* Whom a choice on the Tune screen concerns. */
+typedef enum mlr_scope_kind {
+    MLR_SCOPE_ALL,
+    MLR_SCOPE_MARKED,
+    MLR_SCOPE_FOCUS,
+    MLR_SCOPE_RULE
+} mlr_scope_kind;
+
 /* A strategy to try on many rows: what the Tune screen wants to be known. */
 typedef struct mlr_sweep {
     bool on;
@@ -43,6 +52,15 @@ typedef struct mlr_desk {
     const mlr_allocator *alloc; /* borrowed */
     mlr_choices choices;
     mlr_choice_log log;
+    mlr_rule_book book; /* what the rules' text means */
+    char profile[1024]; /* the file of the rules; "": none yet */
+    size_t saved_text;  /* of choices.text: what that file holds */
+    uint8_t *dict;      /* the dictionary that the rules name; NULL: none */
+    size_t dict_bytes, dict_taken;
+    char dict_path[1024];
+    mlr_scope_kind scope; /* of the Tune screen */
+    size_t scope_rule;
+    const mlr_pick *wanted[2]; /* by row: other picks to be forecast; NULL: none */
     mlr_budgets budgets;
     mlr_outlook *outlook; /* NULL: the matching is not known yet */
     mlr_job job;
@@ -103,6 +121,36 @@ mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick);
 
+/* Sets the memory budget as if the user had typed it. */
+void mlr_desk_set_memory(mlr_app *app, uint64_t bytes);
+
+/* The same of any pick of a row; one that says nothing (level 0) is auto. */
+mlr_pick mlr_desk_full_pick(mlr_pick pick);
+
+/* The rules: NULL bytes where there are none. */
+const mlr_rules_text *mlr_desk_rules(const mlr_app *app);
+/* One step: the rules are this text from now on. */
+void mlr_desk_set_rules(mlr_app *app, const char *bytes, size_t n, const char *label);
+/* One step: choices by hand become rules above all others, and are taken back. */
+void mlr_desk_pin(mlr_app *app);
+/* The rules as they are to be written: choices by hand and budgets with them. A new text of
+   `*taken` bytes from app->alloc, or NULL. */
+char *mlr_desk_profile(const mlr_app *app, size_t *taken);
+/* Writes the rules to a file and remembers it; false where that failed (the user is told).
+ */
+bool mlr_desk_save_rules(mlr_app *app, const char *path);
+/* Reads the rules from a file: the first ones, or a step. */
+bool mlr_desk_load_rules(mlr_app *app, const char *path);
+bool mlr_desk_rules_unsaved(const mlr_app *app);
+
+/* What held for every row after so many steps, rules included, into `to` (by row; level 0:
+   auto). False while the rules cannot be held against the pair. */
+bool mlr_desk_picks_at(const mlr_app *app, size_t steps, mlr_pick *to);
+
+/* Other picks to be forecast for all rows, before all else but the menu; NULL: none. They
+   stay the caller's and must live until taken back. */
+void mlr_desk_want(mlr_app *app, int place, const mlr_pick *picks);
+
 /* Asks for a budget: 0 size, 1 memory, 2 time to decode. */
 void mlr_desk_ask_budget(mlr_app *app, int which);
 
@@ -114,6 +162,8 @@ void mlr_desk_step_end(mlr_app *app);
 
 /* The sums with `what_if` in place of the picks of rows in scope (level 0: as decided). */
 void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out);
+/* The sums under any picks by row; level 0: auto. */
+void mlr_desk_sum_picks(const mlr_app *app, const mlr_pick *picks, mlr_desk_sums *out);
 /* The same as decided, kept until something changes. */
 const mlr_desk_sums *mlr_desk_total(mlr_app *app);
 
@@ -123,5 +173,7 @@ void mlr_desk_add(mlr_desk_sums *s, const mlr_ui_row *r, const mlr_cast *c);
 /* Forecasts the Tune screen needs; starts over where they changed. */
 void mlr_desk_sweep(mlr_app *app, const mlr_sweep *sweep);
 void mlr_desk_what_if(mlr_app *app, mlr_pick pick);
+/* Whom the Tune screen means. */
+void mlr_desk_set_scope(mlr_app *app, mlr_scope_kind kind, size_t rule);
 
 #endif

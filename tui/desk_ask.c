@@ -30,6 +30,11 @@ static void mind_unsaved(mlr_app *app)
 static void follow(mlr_app *app, const mlr_step *s)
 {
     mlr_desk *d = &app->desk;
+    if (s->text_before != s->text_after) {
+        mlr_desk_read_rules(app);
+    } else {
+        mlr_rule_book_count(&d->book, &app->session.rows, d->choices.pick);
+    }
     for (size_t i = 0; i < s->count; i++) {
         mlr_desk_show_row(app, d->choices.change[s->first + i].row);
     }
@@ -314,8 +319,7 @@ void mlr_desk_ask_budget(mlr_app *app, int which)
     app->question.owner = MLR_SCREEN_NONE;
 }
 
-/* Blocks and strategies follow the memory there is: every forecast is made anew. */
-static void change_device(mlr_app *app)
+void mlr_desk_change_device(mlr_app *app)
 {
     mlr_desk *d = &app->desk;
     if (d->outlook == NULL) {
@@ -325,12 +329,22 @@ static void change_device(mlr_app *app)
     (void)mlr_job_join(&d->job);
     mlr_job_drop_notes(&d->job);
     mlr_outlook_forget(d->outlook);
-    d->outlook->device = mlr_diff_device(NULL, d->budgets.memory);
+    d->outlook->device = mlr_desk_device(d);
+    d->outlook->dict = d->dict;
+    d->outlook->dict_bytes = d->dict_bytes;
     d->first_at = 0;
     d->refined = false;
     d->sweep.at = 0;
     d->paused = false;
     mlr_desk_show(app);
+}
+
+void mlr_desk_set_memory(mlr_app *app, uint64_t bytes)
+{
+    app->desk.budgets.memory = bytes;
+    mlr_desk_change_device(app);
+    (void)mlr_choice_log_budgets(&app->desk.log, &app->desk.budgets);
+    mlr_rows_touch(&app->session.rows);
 }
 
 static void set_budget(mlr_app *app, int which, const char *text)
@@ -346,7 +360,7 @@ static void set_budget(mlr_app *app, int which, const char *text)
         b->size = (uint64_t)amount;
     } else if (which == 1) {
         b->memory = (uint64_t)amount;
-        change_device(app);
+        mlr_desk_change_device(app);
     } else {
         b->decode_ms = (uint64_t)(amount * 1000);
     }
@@ -422,6 +436,9 @@ bool mlr_desk_act(mlr_app *app, mlr_action action)
         return true;
     case MLR_DO_REDO:
         turn_back(app, false);
+        return true;
+    case MLR_DO_PIN:
+        mlr_desk_pin(app);
         return true;
     case MLR_DO_BUDGET:
         ask_budget(app);

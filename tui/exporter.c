@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "apply/host/err_text.h"
 #include "tui/choice_log.h"
@@ -72,17 +73,28 @@ mlr_status mlr_exporter_prepare(mlr_exporter *e, size_t count, mlr_err *err)
 /* --- the job ----------------------------------------------------------------------------
  */
 
-static bool choose(void *ctx, const mlr_matching *m, size_t pair, mlr_choice *choice)
+/* The choices as `mallorn diff` would be told them: options, or a profile. */
+static mlr_status obey(mlr_exporter *e, mlr_diff_wish *wish, mlr_err *err)
 {
-    const mlr_exporter *e = ctx;
-    (void)m;
-    if (pair >= e->count || e->own[pair].pick.level == 0) {
-        return false;
+    wish->plan.choice = (mlr_choice){.strategy = MLR_AUTO, .level = MLR_DESK_LEVEL};
+    if (e->plain) {
+        wish->plan.choice = (mlr_choice){.strategy = e->all.strategy,
+                                         .level = e->all.level,
+                                         .block_bytes = e->all.block_bytes};
+        return MLR_OK;
     }
-    *choice = (mlr_choice){.strategy = e->own[pair].pick.strategy,
-                           .level = e->own[pair].pick.level,
-                           .by = MLR_CHOSEN_BY_PERSON};
-    return true;
+    if (mlr_profile_read(&e->doc, e->profile_text, e->profile_taken - 1, e->alloc, err) !=
+        MLR_OK) {
+        return err->status;
+    }
+    const mlr_profile *p = &e->doc.profile;
+    e->chooser = (mlr_profile_chooser){.profile = p, .fallback = wish->plan.choice};
+    wish->plan.choose = mlr_profile_choose;
+    wish->plan.ctx = &e->chooser;
+    wish->device = p->device;
+    wish->dict_path = p->dict_path;
+    wish->embed_dict = p->embed_dict;
+    return MLR_OK;
 }
 
 static void on_made(void *ctx, const mlr_made_record *r)
@@ -118,6 +130,10 @@ static bool keep_going(void *ctx, uint64_t done, uint64_t total)
                           memory_order_relaxed);
     atomic_store_explicit(&e->job.total, total, memory_order_relaxed);
     atomic_store_explicit(&e->job.done, done, memory_order_relaxed);
+    while (atomic_load_explicit(&e->paused, memory_order_relaxed) &&
+           !atomic_load_explicit(&e->job.cancel, memory_order_relaxed)) {
+        (void)nanosleep(&(struct timespec){0, 20000000}, NULL);
+    }
     return !atomic_load_explicit(&e->job.cancel, memory_order_relaxed);
 }
 
@@ -146,23 +162,23 @@ static mlr_status work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_err *e
         e->cli.exec = e->threads == NULL ? NULL : mlr_threads_exec(e->threads);
     }
     mlr_progress_begin(&e->progress, &e->cli, MLR_PROGRESS_NONE, true);
-    mlr_diff_wish wish = {
-        .old_path = e->old_path,
-        .new_path = e->new_path,
-        .out_path = e->wish.dry_run ? NULL : e->wish.patch,
-        .overwrite = e->wish.replace ? MLR_REPLACE_EXISTING : MLR_KEEP_EXISTING,
-        .plan = {.choice = {.strategy = MLR_AUTO, .level = MLR_DESK_LEVEL},
-                 .choose = choose,
-                 .ctx = e},
-        .max_memory = e->wish.max_memory,
-        .tick = &e->tick,
-        .progress = &e->progress,
-        .made = on_made,
-        .made_ctx = e};
-    mlr_diff_write(&e->cli, &wish, &e->result, err);
+    mlr_diff_wish wish = {.old_path = e->old_path,
+                          .new_path = e->new_path,
+                          .out_path = e->wish.dry_run ? NULL : e->wish.patch,
+                          .overwrite =
+                              e->wish.replace ? MLR_REPLACE_EXISTING : MLR_KEEP_EXISTING,
+                          .max_memory = e->wish.max_memory,
+                          .tick = &e->tick,
+                          .progress = &e->progress,
+                          .made = on_made,
+                          .made_ctx = e};
+    if (obey(e, &wish, err) == MLR_OK) {
+        mlr_diff_write(&e->cli, &wish, &e->result, err);
+    }
+    mlr_profile_release(&e->doc);
     mlr_threads_stop(e->threads);
     e->threads = NULL;
-    if (err->status == MLR_OK && e->profile_text != NULL && !e->wish.dry_run) {
+    if (err->status == MLR_OK && e->wish.profile[0] != '\0' && !e->wish.dry_run) {
         (void)write_profile(e, err);
     }
     if (err->status == MLR_OK && e->wish.report[0] != '\0' && !e->wish.dry_run) {
@@ -182,6 +198,8 @@ mlr_status mlr_exporter_start(mlr_exporter *e, uint64_t now_ms, mlr_err *err)
     e->last = UINT32_MAX;
     e->result = (mlr_diff_result){0};
     atomic_store(&e->encoding, false);
+    atomic_store(&e->paused, false);
+    e->paused_ms = 0;
     memcpy(e->own, e->item, e->count * sizeof *e->own);
     for (size_t i = 0; i < e->count; i++) {
         e->to_make += e->item[i].predicted > 0;
@@ -211,10 +229,37 @@ static void take_made(mlr_exporter *e, const made_note *n)
     e->last = n->row;
 }
 
+void mlr_exporter_pause(mlr_exporter *e, bool paused, uint64_t now_ms)
+{
+    if (e->state != MLR_EXPORT_RUNNING || atomic_load(&e->paused) == paused) {
+        return;
+    }
+    if (paused) {
+        e->paused_at = now_ms;
+    } else {
+        e->paused_ms += now_ms - e->paused_at;
+    }
+    atomic_store(&e->paused, paused);
+}
+
+uint64_t mlr_exporter_spent(const mlr_exporter *e, uint64_t now_ms)
+{
+    if (!e->was_encoding) {
+        return 0;
+    }
+    uint64_t held = e->paused_ms;
+    if (atomic_load_explicit(&e->paused, memory_order_relaxed)) {
+        held += now_ms - e->paused_at;
+    }
+    uint64_t all = now_ms - e->encode_ms;
+    return all > held ? all - held : 0;
+}
+
 static void finish(mlr_exporter *e, uint64_t now_ms)
 {
     mlr_status s = mlr_job_join(&e->job);
     e->ended_ms = now_ms;
+    atomic_store(&e->paused, false);
     e->state = s == MLR_OK            ? MLR_EXPORT_DONE
                : s == MLR_E_CANCELLED ? MLR_EXPORT_CANCELLED
                                       : MLR_EXPORT_FAILED;
@@ -228,10 +273,11 @@ static void finish(mlr_exporter *e, uint64_t now_ms)
 bool mlr_exporter_poll(mlr_exporter *e, uint64_t now_ms)
 {
     mlr_job_state state = mlr_job_state_of(&e->job);
+    bool news = !atomic_load(&e->paused); /* held, it only moves to its end */
     if (state == MLR_JOB_IDLE) {
         return false;
     }
-    for (mlr_note *n = mlr_job_collect(&e->job); n != NULL;) {
+    for (mlr_note *n = mlr_job_collect(&e->job); n != NULL; news = true) {
         mlr_note *next = n->next;
         take_made(e, (const made_note *)n);
         n->release(n);
@@ -244,8 +290,9 @@ bool mlr_exporter_poll(mlr_exporter *e, uint64_t now_ms)
     }
     if (state == MLR_JOB_ENDED) {
         finish(e, now_ms);
+        news = true;
     }
-    return true;
+    return news || atomic_load(&e->job.cancel);
 }
 
 static double miss_of(const mlr_exported *x)

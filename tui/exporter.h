@@ -11,6 +11,7 @@
 #include "apply/host/threads.h"
 #include "tui/choices.h"
 #include "tui/cli/diff_job.h"
+#include "tui/cli/profile_yaml.h"
 #include "tui/job.h"
 #include "tui/model_pair.h"
 
@@ -54,8 +55,12 @@ typedef struct mlr_exporter {
     mlr_exported *item; /* by row; `made` fields are the UI thread's */
     mlr_exported *own;  /* the job's copy, for the report */
     size_t count, made, to_make;
-    char *profile_text; /* taken from `alloc` */
+    char *profile_text; /* every choice as rules; taken from `alloc` */
     size_t profile_taken;
+    bool plain;   /* one pick for all, no rules: as options on the command line */
+    mlr_pick all; /* that pick */
+    mlr_profile_doc doc;
+    mlr_profile_chooser chooser;
     double predicted, predicted_error; /* bytes of the whole patch */
     uint64_t actual;                   /* of the records made so far */
     double predicted_made;             /* of the same records */
@@ -64,6 +69,8 @@ typedef struct mlr_exporter {
     mlr_progress progress;
     mlr_tick tick;
     atomic_bool encoding; /* else: still matching */
+    atomic_bool paused;
+    uint64_t paused_at, paused_ms; /* since when; how long in all before */
     bool was_encoding;
     uint64_t encode_ms; /* when encoding began */
     uint64_t ended_ms;
@@ -81,7 +88,13 @@ void mlr_exporter_release(mlr_exporter *e);
 mlr_status mlr_exporter_prepare(mlr_exporter *e, size_t count, mlr_err *err);
 mlr_status mlr_exporter_start(mlr_exporter *e, uint64_t now_ms, mlr_err *err);
 
-/* Takes news; whether it runs or ended just now. */
+/* Holds the work where it is, or lets it go on; cancelling works either way. */
+void mlr_exporter_pause(mlr_exporter *e, bool paused, uint64_t now_ms);
+
+/* Milliseconds spent on encoding, pauses left out. */
+uint64_t mlr_exporter_spent(const mlr_exporter *e, uint64_t now_ms);
+
+/* Takes news; whether it moves or ended just now. */
 bool mlr_exporter_poll(mlr_exporter *e, uint64_t now_ms);
 
 /* Rows made, largest miss (in bytes) first; at most `room`. Returns how many. */

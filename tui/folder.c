@@ -19,7 +19,7 @@ void mlr_folder_release(mlr_folder *f)
 }
 
 /* The surest probe of the first bytes; the table's order decides between equals. */
-static const char *format_of(int dir, const char *name, uint64_t size)
+const char *mlr_folder_format(int dir, const char *name, uint64_t size)
 {
     uint8_t head[64];
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -87,7 +87,7 @@ static void collect(mlr_folder *f, DIR *d, mlr_folder_wish wish)
             f->hidden += de->d_name[0] == '.';
             continue;
         }
-        e->format = e->is_folder ? NULL : format_of(dirfd(d), e->name, e->size);
+        e->format = e->is_folder ? NULL : mlr_folder_format(dirfd(d), e->name, e->size);
         if (wanted(e, wish)) {
             f->count++;
         } else {

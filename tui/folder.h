@@ -38,4 +38,7 @@ mlr_status mlr_folder_read(mlr_folder *f, const char *path, mlr_folder_wish wish
                            const mlr_allocator *alloc, mlr_err *err);
 void mlr_folder_release(mlr_folder *f); /* safe on a zeroed folder */
 
+/* "GGUF": the format of a file by its first bytes; NULL: no model. */
+const char *mlr_folder_format(int dir, const char *name, uint64_t size);
+
 #endif

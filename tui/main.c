@@ -122,11 +122,62 @@ static bool is_patch(const char *path)
     return yes;
 }
 
-static mlr_status open_ui(mlr_cli *cli, const char *const *paths, size_t count,
+/* "--name VALUE" or "--name=VALUE" at *i, which moves to the last word taken. */
+static bool take_option(const char *const *word, size_t count, size_t *i, const char *name,
+                        const char **value)
+{
+    size_t n = strlen(name);
+    if (strncmp(word[*i], name, n) != 0) {
+        return false;
+    }
+    if (word[*i][n] == '=') {
+        *value = word[*i] + n + 1;
+        return true;
+    }
+    if (word[*i][n] != '\0' || *i + 1 >= count) {
+        return false;
+    }
+    *value = word[++*i];
+    return true;
+}
+
+/* Options of the interface leave the words, paths stay. */
+static mlr_status take_options(mlr_cli *cli, const char *const *word, size_t *count,
+                               const char **path, mlr_tui_options *o, mlr_err *err)
+{
+    size_t paths = 0;
+    for (size_t i = 0; i < *count; i++) {
+        if (take_option(word, *count, &i, "--profile", &o->profile) ||
+            take_option(word, *count, &i, "--theme", &o->theme) ||
+            take_option(word, *count, &i, "--glyphs", &o->glyphs)) {
+            continue;
+        }
+        bool option = word[i][0] == '-' && word[i][1] != '\0';
+        if (option || paths == 2) {
+            return mlr_cli_fail(
+                cli, err, MLR_E_USAGE,
+                "the terminal interface takes [OLD NEW] or PATCH, --profile "
+                "FILE, --theme NAME and --glyphs ascii|block|braille");
+        }
+        path[paths++] = word[i];
+    }
+    *count = paths;
+    return MLR_OK;
+}
+
+static mlr_status open_ui(mlr_cli *cli, const char *const *words, size_t count,
                           mlr_err *err)
 {
+    const char *paths[2] = {NULL, NULL};
+    mlr_tui_options given = {.alloc = cli->alloc};
+    if (take_options(cli, words, &count, paths, &given, err) != MLR_OK) {
+        return err->status;
+    }
     bool patch = count == 1 && is_patch(paths[0]);
     mlr_tui_options o = {.alloc = cli->alloc,
+                         .profile = given.profile,
+                         .theme = given.theme,
+                         .glyphs = given.glyphs,
                          .patch_path = patch ? paths[0] : NULL,
                          .old_path = count > 0 && !patch ? paths[0] : NULL,
                          .new_path = count > 1 ? paths[1] : NULL,

@@ -18,6 +18,13 @@ static void release_cast(mlr_note *note)
     mlr_give(n->alloc, n, sizeof *n);
 }
 
+static double now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 mlr_outlook *mlr_outlook_make(const mlr_matching *m, const mlr_allocator *alloc)
 {
     mlr_outlook *o = mlr_take(alloc, sizeof *o);
@@ -37,36 +44,50 @@ void mlr_outlook_release(mlr_outlook *o)
         return;
     }
     mlr_threads_stop(o->threads);
+    mlr_forecast_cache_close(o->cache);
     mlr_pool_release(&o->pool);
     mlr_give(o->alloc, o->slot, o->room * sizeof *o->slot);
     mlr_give(o->alloc, o, sizeof *o);
 }
 
+void mlr_outlook_remember(mlr_outlook *o, const char *folder, const mlr_ui_session *s)
+{
+    if (o->cache == NULL && folder != NULL && s->old_opened != NULL &&
+        s->new_opened != NULL) {
+        o->cache = mlr_forecast_cache_open(folder, s->old_opened, s->new_opened, o->alloc);
+        o->kept_s = now();
+    }
+}
+
 /* --- the store --------------------------------------------------------------------------
  */
 
-static size_t place_of(const mlr_outlook *o, uint32_t row, int strategy, int level)
+static bool same_question(const mlr_query *a, const mlr_query *b)
 {
-    uint64_t h = ((uint64_t)row << 16 | (uint64_t)(uint8_t)(strategy + 2) << 8 |
-                  (uint64_t)(uint8_t)level) *
+    return a->row == b->row && a->strategy == b->strategy && a->level == b->level &&
+           a->block_bytes == b->block_bytes && a->dict == b->dict;
+}
+
+static size_t place_of(const mlr_outlook *o, const mlr_query *q)
+{
+    uint64_t h = ((uint64_t)q->row << 24 | (uint64_t)(uint8_t)(q->strategy + 2) << 16 |
+                  (uint64_t)q->level << 8 | q->dict) *
                  0x9e3779b97f4a7c15ULL;
+    h ^= q->block_bytes * 0xff51afd7ed558ccdULL;
     size_t at = (size_t)(h >> 20) & (o->room - 1);
-    for (; o->slot[at].query.level != 0; at = (at + 1) & (o->room - 1)) {
-        const mlr_query *q = &o->slot[at].query;
-        if (q->row == row && q->strategy == strategy && q->level == level) {
-            break;
-        }
+    while (o->slot[at].query.level != 0 && !same_question(&o->slot[at].query, q)) {
+        at = (at + 1) & (o->room - 1);
     }
     return at;
 }
 
-const mlr_cast *mlr_outlook_find(const mlr_outlook *o, uint32_t row, int strategy,
-                                 int level)
+const mlr_cast *mlr_outlook_find(const mlr_outlook *o, size_t row, mlr_pick pick)
 {
     if (o->room == 0) {
         return NULL;
     }
-    const mlr_cast *c = &o->slot[place_of(o, row, strategy, level)];
+    mlr_query q = mlr_query_of(row, pick, MLR_EFFORT_GLANCE);
+    const mlr_cast *c = &o->slot[place_of(o, &q)];
     return c->query.level == 0 ? NULL : c;
 }
 
@@ -86,7 +107,7 @@ static bool grow(mlr_outlook *o)
     for (size_t i = 0; i < room; i++) {
         const mlr_query *q = &before[i].query;
         if (q->level != 0) {
-            o->slot[place_of(o, q->row, q->strategy, q->level)] = before[i];
+            o->slot[place_of(o, q)] = before[i];
         }
     }
     mlr_give(o->alloc, before, room * sizeof *before);
@@ -99,7 +120,7 @@ void mlr_outlook_put(mlr_outlook *o, const mlr_cast *cast)
     if (q->level == 0 || (o->count * 2 >= o->room && !grow(o))) {
         return; /* without memory the answer stays unknown */
     }
-    mlr_cast *to = &o->slot[place_of(o, q->row, q->strategy, q->level)];
+    mlr_cast *to = &o->slot[place_of(o, q)];
     if (to->query.level == 0) {
         o->count++;
     } else if (to->query.effort > q->effort) {
@@ -121,9 +142,12 @@ void mlr_outlook_forget(mlr_outlook *o)
 
 static bool answered(const mlr_outlook *o, const mlr_query *q)
 {
-    const mlr_cast *c = mlr_outlook_find(o, q->row, q->strategy, q->level);
-    return c != NULL && (c->query.effort >= q->effort || c->p.exact || !c->p.fits ||
-                         c->structure || c->failed);
+    if (o->room == 0) {
+        return false;
+    }
+    const mlr_cast *c = &o->slot[place_of(o, q)];
+    return c->query.level != 0 && (c->query.effort >= q->effort || c->p.exact ||
+                                   !c->p.fits || c->structure || c->failed);
 }
 
 bool mlr_outlook_ask(mlr_outlook *o, const mlr_query *q)
@@ -146,13 +170,6 @@ bool mlr_outlook_ask(mlr_outlook *o, const mlr_query *q)
 /* --- answering --------------------------------------------------------------------------
  */
 
-static double now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* Several predictions poll at once; all they may do is ask whether to stop. */
 static bool not_cancelled(void *ctx, uint64_t done, uint64_t total)
 {
@@ -173,6 +190,8 @@ static void answer_one(void *arg, size_t i, unsigned lane)
                        .kernels = mlr_host_kernels(),
                        .alloc = o->alloc,
                        .tick = &tick,
+                       .dict = o->dict,
+                       .dict_bytes = o->dict_bytes,
                        .clock = now};
     (void)lane;
     if (!not_cancelled(o->job, 0, 0)) {
@@ -184,13 +203,16 @@ static void answer_one(void *arg, size_t i, unsigned lane)
     }
     *n = (cast_note){.note = {.release = release_cast}, .alloc = o->alloc};
     n->cast.query = *q;
-    mlr_choice choice = {.strategy = q->strategy, .level = q->level};
+    mlr_choice choice = {.strategy = q->strategy,
+                         .level = q->level,
+                         .dict = (uint8_t)q->dict,
+                         .block_bytes = q->block_bytes};
     mlr_err err = {0};
     size_t first = 0;
     n->cast.structure = mlr_plan_records_of(&o->plan, q->row, &first) == 0;
     if (!n->cast.structure) {
-        (void)mlr_predict_tensor(&p, q->row, &choice, (mlr_effort)q->effort, &n->cast.p,
-                                 &err);
+        (void)mlr_predict_remembered(o->cache, &p, q->row, &choice, (mlr_effort)q->effort,
+                                     &n->cast.p, &err);
         n->cast.failed = err.status != MLR_OK;
     }
     if (err.status == MLR_E_CANCELLED) {
@@ -198,6 +220,33 @@ static void answer_one(void *arg, size_t i, unsigned lane)
         return;
     }
     mlr_job_post(o->job, &n->note);
+}
+
+/* Once, after what the user waits for. */
+static void weigh_structure(mlr_outlook *o, const mlr_tick *tick)
+{
+    mlr_predictor p = {.plan = &o->plan,
+                       .device = &o->device,
+                       .inflater = &o->inflater,
+                       .kernels = mlr_host_kernels(),
+                       .alloc = o->alloc,
+                       .tick = tick};
+    uint64_t bytes = 0;
+    mlr_err quiet = {0}; /* without, small tensors are guessed one by one */
+    if (atomic_load(&o->structure) == 0 &&
+        mlr_predict_structure(&p, &bytes, &quiet) == MLR_OK) {
+        atomic_store(&o->structure, bytes);
+    }
+}
+
+/* What a crash may cost. */
+static void keep_now_and_then(mlr_outlook *o)
+{
+    enum { EVERY_S = 5 };
+    if (now() >= o->kept_s + EVERY_S) {
+        mlr_forecast_cache_keep(o->cache);
+        o->kept_s = now();
+    }
 }
 
 mlr_status mlr_outlook_work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_err *err)
@@ -218,6 +267,8 @@ mlr_status mlr_outlook_work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_e
     if (!mlr_keep_going(tick, 1, 1)) {
         return mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, NULL);
     }
+    weigh_structure(o, tick);
+    keep_now_and_then(o);
     return MLR_OK;
 }
 

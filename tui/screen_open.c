@@ -1,22 +1,12 @@
-/* Choosing two models: recent pairs, and a file browser that knows models by content. */
+/* Choosing two models: recent pairs, the Hugging Face cache, and a file browser that knows
+ * models by content. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "tui/app_core.h"
-#include "tui/cell_text.h"
-#include "tui/folder.h"
-#include "tui/recent.h"
-#include "tui/widget_table.h"
+#include "tui/open_view.h"
 
-typedef struct opener {
-    mlr_folder folder;
-    mlr_folder_wish wish;
-    mlr_recent recent;
-    mlr_ui_table table; /* recent pairs first, then the folder above, then its entries */
-    char old_path[MLR_PATH_BYTES]; /* "": not chosen yet */
-} opener;
+typedef mlr_open_view opener;
 
 static void enter_folder(mlr_app *app, opener *o, const char *path)
 {
@@ -25,7 +15,7 @@ static void enter_folder(mlr_app *app, opener *o, const char *path)
         mlr_app_say_err(app, &err);
         return;
     }
-    o->table.cursor = o->recent.count;
+    o->table.cursor = mlr_open_folder_row(o);
     o->table.top = 0;
 }
 
@@ -37,6 +27,7 @@ static mlr_status open_opener(mlr_app *app, void **state, mlr_err *err)
     }
     memset(o, 0, sizeof *o);
     mlr_recent_load(&o->recent, app->state_dir, app->alloc);
+    mlr_hub_read(&o->hub, app->alloc);
     enter_folder(app, o, ".");
     o->table.cursor = 0;
     *state = o;
@@ -47,6 +38,7 @@ static void close_opener(mlr_app *app, void *state)
 {
     opener *o = state;
     mlr_folder_release(&o->folder);
+    mlr_hub_release(&o->hub);
     mlr_give(app->alloc, o, sizeof *o);
 }
 
@@ -80,119 +72,32 @@ static void renew(mlr_app *app, void *state)
     o->table.cursor += o->recent.count - before;
 }
 
-static size_t rows_of(const opener *o)
-{
-    return o->recent.count + 1 + o->folder.count;
-}
-
+/* As many rows as fit beside the headings of the parts they belong to. */
 static void arrange(mlr_app *app, void *state, int rows, int cols)
 {
     (void)app;
     (void)cols;
     opener *o = state;
-    int titles = o->recent.count > 0 ? 4 : 2; /* headings between the parts */
-    mlr_table_arrange(&o->table, rows_of(o), rows - titles - 1);
-}
-
-static const char *age(char *to, size_t room, int64_t modified)
-{
-    struct tm tm;
-    time_t t = (time_t)modified;
-    if (localtime_r(&t, &tm) == NULL || strftime(to, room, "%Y-%m-%d %H:%M", &tm) == 0) {
-        to[0] = '\0';
+    size_t top = o->table.top;
+    o->roomy = rows >= 18;
+    for (int page = rows - 2; page >= 1; page--) {
+        int lines = 1; /* which model is wanted */
+        o->table.top = top;
+        mlr_table_arrange(&o->table, mlr_open_rows(o), page);
+        size_t end = o->table.top + o->table.page;
+        for (size_t i = o->table.top; i < end && i < mlr_open_rows(o); i++) {
+            lines += 1 + mlr_open_headings(o, o->table.top, i);
+        }
+        if (lines <= rows) {
+            return;
+        }
     }
-    return to;
-}
-
-static void draw_recent(const opener *o, mlr_pane v, int row, size_t i)
-{
-    char text[256];
-    int half = (v.cols - 10) / 2;
-    const char *a = o->recent.old_path[i];
-    const char *b = o->recent.new_path[i];
-    mlr_elide_middle(text, sizeof text, a, strlen(a), half);
-    int at = mlr_put(v, row, 3, MLR_ROLE_TEXT, text);
-    at = mlr_put(v, row, at, MLR_ROLE_DIM, " → ");
-    mlr_elide_middle(text, sizeof text, b, strlen(b), v.cols - at - 1);
-    mlr_put(v, row, at, MLR_ROLE_TEXT, text);
-}
-
-static void draw_entry(const opener *o, mlr_pane v, int row, size_t i)
-{
-    const mlr_folder_entry *e = &o->folder.entry[i];
-    char text[512];
-    char size[16];
-    char when[32];
-    bool wide = v.cols >= 70;
-    int name = v.cols - (wide ? 42 : 22);
-    mlr_elide_middle(text, sizeof text, e->name, strlen(e->name), name - 4);
-    int end = mlr_put(v, row, 3, e->is_folder ? MLR_ROLE_FOLDER : MLR_ROLE_TEXT, text);
-    if (e->is_folder) {
-        mlr_put(v, row, end, MLR_ROLE_FOLDER, "/");
-        return;
-    }
-    mlr_put(v, row, name, MLR_ROLE_FORMAT, e->format == NULL ? "" : e->format);
-    mlr_put_right(v, row, name + 20, MLR_ROLE_TEXT,
-                  mlr_fmt_bytes(size, sizeof size, e->size));
-    if (wide) {
-        mlr_put(v, row, name + 23, MLR_ROLE_DIM, age(when, sizeof when, e->modified));
-    }
-}
-
-/* Where the first of two models stands: shown until the second is chosen. */
-static void draw_chosen(const opener *o, mlr_pane v)
-{
-    char text[1024];
-    int at = mlr_put(v, 0, 1, MLR_ROLE_INPUT_LABEL, "Old  ");
-    if (o->old_path[0] == '\0') {
-        mlr_put(v, 0, at, MLR_ROLE_DIM, "choose with Enter; the new model follows");
-        return;
-    }
-    const char *leaf = mlr_path_leaf(o->old_path);
-    mlr_elide_middle(text, sizeof text, leaf, strlen(leaf), v.cols - 34);
-    at = mlr_put(v, 0, at, MLR_ROLE_STRONG, text);
-    at = mlr_put(v, 0, at + 2, MLR_ROLE_INPUT_LABEL, "New  ");
-    mlr_put(v, 0, at, MLR_ROLE_DIM, "choose with Enter");
-}
-
-static void draw_heading(mlr_pane v, int row, const char *label, const char *text)
-{
-    char fit[1024];
-    int at = mlr_put(v, row, 1, MLR_ROLE_GROUP, label) + 2;
-    mlr_elide_middle(fit, sizeof fit, text, strlen(text), v.cols - at - 1);
-    mlr_put(v, row, at, MLR_ROLE_DIM, fit);
 }
 
 static void draw(const mlr_app *app, const void *state, mlr_pane body)
 {
     (void)app;
-    const opener *o = state;
-    int row = 1;
-    draw_chosen(o, body);
-    for (size_t i = o->table.top; i < rows_of(o) && i < o->table.top + o->table.page; i++) {
-        bool cursor = i == o->table.cursor;
-        if (i == 0 && o->recent.count > 0) {
-            draw_heading(body, row++, "Recent", "");
-        }
-        if (i == o->recent.count || (i == o->table.top && i > o->recent.count)) {
-            row += i == o->recent.count && o->recent.count > 0;
-            draw_heading(body, row++, "Folder", o->folder.path);
-        }
-        mlr_pane line = cursor ? mlr_pane_over(body, MLR_ROLE_SELECTION) : body;
-        if (cursor) {
-            mlr_fill(mlr_pane_part(line, row, 0, 1, body.cols), MLR_ROLE_TEXT);
-            mlr_put_glyph(line, row, 1, MLR_ROLE_STRONG, MLR_G_CURSOR);
-            mlr_cursor_at(body, row, 3);
-        }
-        if (i < o->recent.count) {
-            draw_recent(o, line, row, i);
-        } else if (i == o->recent.count) {
-            mlr_put(line, row, 3, MLR_ROLE_FOLDER, "../");
-        } else {
-            draw_entry(o, line, row, i - o->recent.count - 1);
-        }
-        row++;
-    }
+    mlr_open_draw(state, body);
 }
 
 static bool path_of(const opener *o, const char *name, char *to, size_t room)
@@ -213,7 +118,7 @@ static void leave_folder(mlr_app *app, opener *o)
     enter_folder(app, o, path);
     for (size_t i = 0; i < o->folder.count; i++) {
         if (strcmp(o->folder.entry[i].name, from) == 0) {
-            o->table.cursor = o->recent.count + 1 + i;
+            o->table.cursor = mlr_open_folder_row(o) + 1 + i;
         }
     }
 }
@@ -227,18 +132,8 @@ static void choose_file(mlr_app *app, opener *o, const char *path)
     mlr_app_open_pair(app, o->old_path, path);
 }
 
-static void choose(mlr_app *app, opener *o)
+static void choose_entry(mlr_app *app, opener *o, const mlr_folder_entry *e)
 {
-    size_t i = o->table.cursor;
-    if (i < o->recent.count) {
-        mlr_app_open_pair(app, o->recent.old_path[i], o->recent.new_path[i]);
-        return;
-    }
-    if (i == o->recent.count) {
-        leave_folder(app, o);
-        return;
-    }
-    const mlr_folder_entry *e = &o->folder.entry[i - o->recent.count - 1];
     char path[MLR_PATH_BYTES];
     if (!path_of(o, e->name, path, sizeof path)) {
         mlr_app_say(app, MLR_ROLE_ERROR, "the path is longer than 4,096 bytes");
@@ -247,6 +142,67 @@ static void choose(mlr_app *app, opener *o)
     } else {
         choose_file(app, o, path);
     }
+}
+
+/* A snapshot that is one model is chosen; of one that holds several a file has to be. */
+static void choose_revision(mlr_app *app, opener *o, const mlr_hub_revision *r)
+{
+    if (r->whole) {
+        choose_file(app, o, r->open);
+        return;
+    }
+    enter_folder(app, o, r->folder);
+    mlr_app_say(app, MLR_ROLE_MESSAGE, "this revision holds %u models: choose one",
+                r->files);
+}
+
+static void choose(mlr_app *app, opener *o)
+{
+    mlr_open_spot s = mlr_open_at(o, o->table.cursor);
+    switch (s.part) {
+    case MLR_OPEN_RECENT:
+        mlr_app_open_pair(app, o->recent.old_path[s.index], o->recent.new_path[s.index]);
+        break;
+    case MLR_OPEN_HUB:
+        choose_revision(app, o, &o->hub.revision[s.index]);
+        break;
+    case MLR_OPEN_HUB_MORE:
+        o->hub_open = !o->hub_open;
+        o->table.cursor = o->recent.count + (o->hub_open ? MLR_HUB_FEW : 0);
+        break;
+    case MLR_OPEN_UP:
+        leave_folder(app, o);
+        break;
+    case MLR_OPEN_ENTRY:
+        choose_entry(app, o, &o->folder.entry[s.index]);
+        break;
+    }
+}
+
+static void go_in(mlr_app *app, opener *o)
+{
+    mlr_open_spot s = mlr_open_at(o, o->table.cursor);
+    if (s.part == MLR_OPEN_HUB) {
+        enter_folder(app, o, o->hub.revision[s.index].folder);
+    } else if (s.part == MLR_OPEN_ENTRY && o->folder.entry[s.index].is_folder) {
+        choose(app, o);
+    }
+}
+
+static bool click(mlr_app *app, void *state, int row, int col)
+{
+    opener *o = state;
+    size_t at = mlr_open_row_of_line(o, row);
+    (void)col;
+    if (at == SIZE_MAX) {
+        return false;
+    }
+    if (at == o->table.cursor) {
+        choose(app, o);
+    } else {
+        mlr_table_go(&o->table, at);
+    }
+    return true;
 }
 
 static void again(mlr_app *app, opener *o)
@@ -265,7 +221,6 @@ static bool act(mlr_app *app, void *state, mlr_action action)
         return true;
     }
     mlr_err err = {0};
-    bool on_entry = o->table.cursor > o->recent.count;
     switch (action) {
     case MLR_DO_ENTER:
         choose(app, o);
@@ -274,9 +229,7 @@ static bool act(mlr_app *app, void *state, mlr_action action)
         leave_folder(app, o);
         return true;
     case MLR_DO_FOLDER_IN:
-        if (on_entry && o->folder.entry[o->table.cursor - o->recent.count - 1].is_folder) {
-            choose(app, o);
-        }
+        go_in(app, o);
         return true;
     case MLR_DO_HIDDEN:
         o->wish.hidden = !o->wish.hidden;
@@ -313,6 +266,10 @@ static void status(const mlr_app *app, const void *state, char *to, size_t room)
     for (size_t i = 0; i < o->folder.count; i++) {
         models += o->folder.entry[i].format != NULL;
     }
+    if (mlr_open_at(o, o->table.cursor).part == MLR_OPEN_HUB) {
+        snprintf(to, room, "Enter takes this revision · l shows its files");
+        return;
+    }
     int n = snprintf(to, room, "%zu model%s", models, models == 1 ? "" : "s");
     if (n > 0 && o->folder.hidden > 0) {
         snprintf(to + n, room - (size_t)n, " · %zu other name%s not shown",
@@ -331,6 +288,7 @@ const mlr_screen mlr_screen_open = {
     .arrange = arrange,
     .draw = draw,
     .act = act,
+    .click = click,
     .status = status,
     .renew = renew,
     .close = close_opener,

@@ -6,7 +6,7 @@
 #include "tui/cell_text.h"
 #include "tui/screen_tensors.h"
 
-enum { FULL_ROWS = 30, SOME_ROWS = 14, FULL_LINES = 6 };
+enum { FULL_ROWS = 30, SOME_ROWS = 14, FULL_LINES = 7 };
 
 int mlr_totals_lines(int rows)
 {
@@ -25,12 +25,17 @@ static void amount(const mlr_budget_line *b, double value, char *to, size_t room
     }
 }
 
+static bool is_over(const mlr_budget_line *b)
+{
+    return b->budget > 0 && b->value > b->budget;
+}
+
 static mlr_role describe(const mlr_budget_line *b, bool roomy, char *to, size_t room)
 {
     char value[24];
     char limit[24];
     char off[24];
-    bool over = b->budget > 0 && b->value > b->budget;
+    bool over = is_over(b);
     const char *near = b->estimated ? "~" : "";
     amount(b, b->value, value, sizeof value);
     if (b->unknown) {
@@ -39,8 +44,8 @@ static mlr_role describe(const mlr_budget_line *b, bool roomy, char *to, size_t 
     }
     if (b->budget <= 0) {
         amount(b, b->most, limit, sizeof limit);
-        snprintf(to, room, b->most > 0 ? "%s%s of %s%s" : "%s%s%.0s%s", value, near, limit,
-                 roomy ? "   no budget: b sets one" : "");
+        snprintf(to, room, "%s%s %s%s%s", value, near, b->what, b->most > 0 ? limit : "",
+                 roomy ? "; b sets a budget" : "");
         return MLR_ROLE_TEXT;
     }
     amount(b, b->budget, limit, sizeof limit);
@@ -53,47 +58,73 @@ static mlr_role describe(const mlr_budget_line *b, bool roomy, char *to, size_t 
 void mlr_budget_line_draw(const mlr_budget_line *b, mlr_pane v, int row)
 {
     char text[96];
+    char fit[96];
     bool roomy = v.cols >= 110;
     mlr_role role = describe(b, roomy, text, sizeof text);
     int width = v.cols - 9 - (roomy ? 46 : 34);
     width = width < 8 ? 8 : width;
+    mlr_put(v, row, 2, MLR_ROLE_DIM, b->label);
+    if (b->budget <= 0 && b->most <= 0) { /* no bar without something to measure against */
+        mlr_text_cut(fit, sizeof fit, text, v.cols - 9);
+        mlr_put(v, row, 8, role, fit);
+        return;
+    }
     double scale = b->budget > 0 ? b->budget * 1.3 : b->most;
     scale = b->value * 1.02 > scale ? b->value * 1.02 : scale;
-    bool over = b->budget > 0 && b->value > b->budget;
     bool near = b->budget > 0 && b->value > b->budget * 0.9;
     mlr_meter m = {.fraction = scale > 0 && !b->unknown ? b->value / scale : 0,
                    .budget = b->budget > 0 ? b->budget / scale : -1,
-                   .role = over   ? MLR_ROLE_METER_OVER
-                           : near ? MLR_ROLE_METER_NEAR
-                                  : MLR_ROLE_METER_OK};
-    mlr_put(v, row, 2, MLR_ROLE_DIM, b->label);
+                   .role = is_over(b) ? MLR_ROLE_METER_OVER
+                           : near     ? MLR_ROLE_METER_NEAR
+                                      : MLR_ROLE_METER_OK};
     mlr_put_meter(v, row, 8, width, &m);
-    mlr_put(v, row, 9 + width, role, text);
+    mlr_text_cut(fit, sizeof fit, text, v.cols - 9 - width);
+    mlr_put(v, row, 9 + width, role, fit);
 }
 
-static void draw_size(const mlr_totals_look *t, mlr_pane v, int row)
+enum { BUDGET_SIZE, BUDGET_MEMORY, BUDGET_TIME, BUDGETS };
+
+static mlr_budget_line line_of(const mlr_totals_look *t, int which)
 {
     const mlr_desk_sums *s = t->sums;
+    bool part = !s->exact || s->predicted < s->to_predict;
     mlr_budget_line b = {.label = "Size",
+                         .what = "of ",
                          .value = s->bytes,
                          .budget = (double)t->budgets->size,
                          .most = (double)t->view->all.bytes,
-                         .estimated = !s->exact || s->predicted < s->to_predict,
+                         .estimated = part,
                          .unknown = s->predicted == 0};
-    mlr_budget_line_draw(&b, v, row);
+    if (which == BUDGET_MEMORY) {
+        b = (mlr_budget_line){.label = "RAM",
+                              .what = "to apply, one block at a time",
+                              .value = (double)s->memory,
+                              .budget = (double)t->budgets->memory,
+                              .estimated = true,
+                              .unknown = s->memory == 0};
+    } else if (which == BUDGET_TIME) {
+        b = (mlr_budget_line){.label = "Time",
+                              .what = "to decode on one thread",
+                              .value = s->decode_s,
+                              .budget = (double)t->budgets->decode_ms / 1000,
+                              .seconds = true,
+                              .estimated = true,
+                              .unknown = s->predicted == 0};
+    }
+    return b;
 }
 
-static void draw_memory(const mlr_totals_look *t, mlr_pane v, int row)
+/* Where one line has to do: the budget that is nearest to its limit or over it. */
+static mlr_budget_line tightest(const mlr_totals_look *t)
 {
-    enum { EIGHT_MIB = 8 << 20 };
-    const mlr_desk_sums *s = t->sums;
-    mlr_budget_line b = {.label = "RAM",
-                         .value = (double)s->memory,
-                         .budget = (double)t->budgets->memory,
-                         .most = s->memory > EIGHT_MIB ? (double)s->memory : EIGHT_MIB,
-                         .estimated = true,
-                         .unknown = s->memory == 0};
-    mlr_budget_line_draw(&b, v, row);
+    mlr_budget_line best = line_of(t, BUDGET_SIZE);
+    for (int i = BUDGET_MEMORY; i < BUDGETS; i++) {
+        mlr_budget_line b = line_of(t, i);
+        bool tighter = b.budget > 0 && !b.unknown &&
+                       (best.budget <= 0 || b.value / b.budget > best.value / best.budget);
+        best = tighter ? b : best;
+    }
+    return best;
 }
 
 /* What is predicted, how well, and what it costs in time. */
@@ -111,11 +142,10 @@ static void draw_forecast(const mlr_totals_look *t, mlr_pane v, int row)
         return;
     }
     mlr_fmt_bytes(out, sizeof out, (uint64_t)s->bytes);
-    snprintf(
-        text, sizeof text,
-        "%zu of %zu forecast: %s ±%.1f%%   encode %.2f s   decode %.2f s on one thread",
-        s->predicted, s->to_predict, out,
-        s->bytes > 0 ? s->error_bytes / s->bytes * 100 : 0, s->encode_s, s->decode_s);
+    snprintf(text, sizeof text,
+             "%zu of %zu forecast: %s ±%.1f%%   encode %.2f s on one thread", s->predicted,
+             s->to_predict, out, s->bytes > 0 ? s->error_bytes / s->bytes * 100 : 0,
+             s->encode_s);
     mlr_put(v, row, 2, s->predicted < s->to_predict ? MLR_ROLE_ESTIMATE : MLR_ROLE_TEXT,
             text);
 }
@@ -161,10 +191,9 @@ void mlr_totals_draw(const mlr_totals_look *t, mlr_pane v)
     }
     if (v.rows < FULL_LINES) {
         mlr_tensor_totals_draw(&t->view->shown, v, 0);
-        if (v.rows > 1 && t->budgets->size == 0 && t->budgets->memory > 0) {
-            draw_memory(t, v, 1);
-        } else if (v.rows > 1) {
-            draw_size(t, v, 1);
+        if (v.rows > 1) {
+            mlr_budget_line b = tightest(t);
+            mlr_budget_line_draw(&b, v, 1);
         }
         return;
     }
@@ -172,7 +201,9 @@ void mlr_totals_draw(const mlr_totals_look *t, mlr_pane v)
     mlr_put(v, 0, 2, MLR_ROLE_FRAME_TITLE, " Totals ");
     mlr_tensor_totals_draw(&t->view->shown, v, 1);
     draw_forecast(t, v, 2);
-    draw_size(t, v, 3);
-    draw_memory(t, v, 4);
-    draw_strategies(t, v, 5);
+    for (int i = 0; i < BUDGETS; i++) {
+        mlr_budget_line b = line_of(t, i);
+        mlr_budget_line_draw(&b, v, 3 + i);
+    }
+    draw_strategies(t, v, 3 + BUDGETS);
 }

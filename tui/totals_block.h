@@ -17,9 +17,11 @@ typedef struct mlr_totals_look {
 int mlr_totals_lines(int rows);
 void mlr_totals_draw(const mlr_totals_look *t, mlr_pane v);
 
-/* "Size ▕███┃··▏ 222M of 210M  OVER +12M !"; `budget` 0: measured against `most`. */
+/* "Size ▕███┃··▏ 222M of 210M  OVER +12M !"; `budget` 0: measured against `most`, and where
+   that is 0 too there is no bar. */
 typedef struct mlr_budget_line {
-    const char *label;
+    const char *label,
+        *what; /* "0.04 s `to decode`", "2.3M `of `23M": where there is no budget */
     double value, budget, most;
     bool seconds;   /* else bytes */
     bool estimated; /* an estimate is marked */

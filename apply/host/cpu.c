@@ -60,13 +60,21 @@ bool mlr_cpu_has_shani(void)
 }
 #endif
 
+bool mlr_cpu_has_arm_sha2(void)
+{
+#if defined(__aarch64__)
+    return (getauxval(AT_HWCAP) & HWCAP_SHA2) != 0;
+#else
+    return false;
+#endif
+}
+
 mlr_sha256_blocks mlr_host_sha256(void)
 {
 #if defined(__x86_64__)
     return mlr_cpu_has_shani() ? mlr_sha256_blocks_shani : mlr_sha256_blocks_c;
 #elif defined(__aarch64__)
-    bool able = (getauxval(AT_HWCAP) & HWCAP_SHA2) != 0;
-    return able ? mlr_sha256_blocks_armv8 : mlr_sha256_blocks_c;
+    return mlr_cpu_has_arm_sha2() ? mlr_sha256_blocks_armv8 : mlr_sha256_blocks_c;
 #else
     return mlr_sha256_blocks_c;
 #endif

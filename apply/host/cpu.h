@@ -17,4 +17,7 @@ bool mlr_cpu_has_avx2(void);
 /* SHA extensions with SSSE3 and SSE4.1: what files named *_shani.c are compiled for. */
 bool mlr_cpu_has_shani(void);
 
+/* 64-bit ARM's SHA-2 instructions: what files named *_armv8.c are compiled for. */
+bool mlr_cpu_has_arm_sha2(void);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "apply/host/cpu.h"
 #include "apply/host/neural_avx2.h"
+#include "apply/host/neural_neon.h"
 #include "apply/host/sha256_fast.h"
 
 #if defined(__x86_64__)
@@ -18,11 +19,14 @@ const mlr_kernels *mlr_host_kernels(void)
 {
     return &table[mlr_cpu_has_avx2()][mlr_cpu_has_shani()];
 }
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_SHA2)
+#elif MLR_HAS_NEON
+static const mlr_kernels table[2] = {
+    {.name = "neon", .sha256 = mlr_sha256_blocks_c, .neural = &mlr_neural_neon},
+    {.name = "neon+sha2", .sha256 = mlr_sha256_blocks_armv8, .neural = &mlr_neural_neon}};
+
 const mlr_kernels *mlr_host_kernels(void)
 {
-    static const mlr_kernels armv8 = {.name = "armv8", .sha256 = mlr_sha256_blocks_armv8};
-    return &armv8;
+    return &table[mlr_cpu_has_arm_sha2()];
 }
 #else
 const mlr_kernels *mlr_host_kernels(void)

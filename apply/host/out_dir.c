@@ -387,8 +387,11 @@ static void remove_replaced(mlr_out_dir *o, const char *aside)
 mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
 {
     char aside[64] = "";
-    if (sync_inside(o, err) == MLR_OK && mlr_sys_fchmod(o->sys, o->dir, o->mode) < 0) {
+    /* Before the sync, so that the mode is as durable as the names. */
+    if (mlr_sys_fchmod(o->sys, o->dir, o->mode) < 0) {
         fail(o, "output that takes a mode", err);
+    } else {
+        sync_inside(o, err);
     }
     if (err->status == MLR_OK && !put_in_place(o, aside, sizeof aside)) {
         if (errno == EEXIST || errno == ENOTEMPTY) {
@@ -402,6 +405,8 @@ mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
         if (!sync_dir(o, o->parent)) {
             fail(o, "directory that keeps the finished output's name", err);
         }
+    } else {
+        (void)mlr_sys_fchmod(o->sys, o->dir, 0700); /* so that it can be emptied */
     }
     if (aside[0] != '\0') {
         remove_replaced(o, aside);

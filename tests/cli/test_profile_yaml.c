@@ -134,6 +134,7 @@ static const char full[] =
     "  block: 64KiB\n"
     "rules:\n"
     "  - name: \"late attention\"\n"
+    "    enabled: false\n"
     "    match:\n"
     "      names: [\"*.q_proj.*\", \"a\\\"b\"]\n"
     "      except: [\"*.bias\"]\n"
@@ -170,6 +171,7 @@ static void means_what_it_says(void **state)
     assert_int_equal(p->rule_count, 1);
     const mlr_rule *r = &p->rules[0];
     assert_int_equal(r->line, 21);
+    assert_true(r->off);
     assert_int_equal(r->then.choice.strategy, MLR_STRATEGY_xor_planes);
     assert_int_equal(r->when.layers.item[1].least, 8);
     assert_true(r->when.layers.item[1].most == UINT64_MAX);

@@ -88,6 +88,45 @@ static void elides_the_middle(void **state)
     elides_to("中文中文中文", 7, "中…中文");
 }
 
+static void names_keep_layers_and_leaves(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t columns;
+        const char *want;
+    } t[] = {
+        {"model.layers.12.self_attn.q_proj.weight", 39,
+         "model.layers.12.self_attn.q_proj.weight"},
+        {"model.layers.12.self_attn.q_proj.weight", 37, "model…12.self_attn.q_proj.weight"},
+        {"model.layers.12.self_attn.q_proj.weight", 38, "model…12.self_attn.q_proj.weight"},
+        {"model.layers.12.self_attn.q_proj.weight", 31, "mode…12.self_attn.q_proj.weight"},
+        {"model.layers.12.self_attn.q_proj.weight", 26, "…12.self_attn.q_proj.w"},
+        {"model.layers.12.self_attn.q_proj.weight", 21, "…12.self_att…q_proj.w"},
+        {"model.layers.3.mlp.experts.117.up_proj.bias", 40,
+         "model…3.mlp.experts.117.up_proj.bias"},
+        {"model.layers.3.mlp.experts.117.up_proj.bias", 24, "…3.mlp.exp…117.up_proj.b"},
+        {"model.layers.3.mlp.experts.117.up_proj.bias", 17, "…3…117.up_proj.b"},
+        {"encoder.layers.*.self_attn.o_proj", 24, "encod…*.self_attn.o_proj"},
+        {"model.embed_tokens.weight", 22, "…embed_tokens.weight"},
+        {"/model/layers.5/attn/MatMul", 20, "/model…5/attn/MatMul"},
+        {"main/cnn/conv4/BiasAdd/ReadVariableOp", 32, "mai…conv4/BiasAdd/ReadVariableOp"},
+        {"12", 5, "12"},
+        {"", 5, ""},
+        {"..", 5, ".."},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "%s", t[i].name);
+        mlr_text_elide_name(text, sizeof text, t[i].columns, true);
+        assert_string_equal(text, t[i].want);
+        assert_true(mlr_text_columns(text) <= t[i].columns);
+    }
+    char ascii[64] = "model.layers.12.self_attn.q_proj.weight";
+    mlr_text_elide_name(ascii, sizeof ascii, 33, false);
+    assert_string_equal(ascii, "model..12.self_attn.q_proj.weight");
+}
+
 static void example_row(void *ctx, size_t i, mlr_row *row)
 {
     (void)ctx;
@@ -151,6 +190,7 @@ int main(void)
         cmocka_unit_test(draws_bars),
         cmocka_unit_test(counts_columns_not_bytes),
         cmocka_unit_test(elides_the_middle),
+        cmocka_unit_test(names_keep_layers_and_leaves),
         cmocka_unit_test(aligns_and_leaves_no_trailing_blanks),
         cmocka_unit_test(shortens_the_elastic_column),
         cmocka_unit_test(colours_text_not_padding),

@@ -67,7 +67,7 @@ play refused <<'KEYS'
 @wait
 <C-r> x S
 @wait
-@expect ✗
+@expect exists: tick Replace
 KEYS
 cmp -s again.sftp tuned.f16.sftp || fail "a refused export changed the patch"
 

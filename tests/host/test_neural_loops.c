@@ -1,6 +1,7 @@
 /* The host's neural loops say what the reference says, whatever model and bytes they meet.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "apply/base/cursor.h"
@@ -164,10 +165,124 @@ static void tokenises_as_without_it(void **state)
     }
 }
 
-int main(void)
+/* Every loop makes the same of ratios, shifts, ends, lengths. */
+static void requantises_as_the_reference(void **state)
+{
+    (void)state;
+    const mlr_neural_kernels *fast = mlr_host_kernels()->neural;
+    rng r = rng_new(12);
+    uint8_t map[MLR_QUANT_EDGES], old[77], a[4][77];
+    for (unsigned i = 0; i < MLR_QUANT_EDGES; i++) {
+        map[i] = (uint8_t)(63 - i);
+    }
+    for (unsigned round = 0; fast != NULL && round < 20000; round++) {
+        static const uint8_t tops[] = {3, 7, 15, 31, 63, 255};
+        mlr_requant q = {.top = tops[round % 6], .map = map};
+        q.zero = (uint8_t)rng_below(&r, q.top + 1U);
+        q.anchor = q.top == 255 && round % 4 != 0;
+        q.ratio = round % 3 == 0 ? (int32_t)rng_below(&r, 1 << 23) - (1 << 22)
+                                 : (int32_t)rng_below(&r, 11000) + 60000;
+        q.ratio = round % 7 == 0 ? 1 << 16 : q.ratio;
+        q.shift = round % 2 == 0 ? 0 : (int32_t)rng_below(&r, 1 << 23) - (1 << 22);
+        size_t n = (size_t)rng_below(&r, sizeof old + 1);
+        for (size_t i = 0; i < n; i++) {
+            old[i] = (uint8_t)rng_below(&r, q.top + 1U);
+        }
+        mlr_requant_run(&q, old, n, a[0], a[1]);
+        fast->requant(&q, old, n, a[2], a[3]);
+        assert_memory_equal(a[0], a[2], n);
+        assert_memory_equal(a[1], a[3], n);
+    }
+}
+
+static void multiplies_as_the_reference(void **state)
+{
+    (void)state;
+    const mlr_neural_kernels *fast = mlr_host_kernels()->neural;
+    enum { STRIDE = 100, PAIRS = 5 };
+    static int16_t u[2 * PAIRS], v[2 * PAIRS * STRIDE];
+    int32_t want[STRIDE + 8], got[STRIDE + 8];
+    rng r = rng_new(34);
+    for (unsigned round = 0; fast != NULL && round < 2000; round++) {
+        rng_fill(&r, u, sizeof u);
+        rng_fill(&r, v, sizeof v);
+        u[0] = v[0] = v[1] = u[1] = INT16_MIN; /* whose sum is beyond 31 bits */
+        unsigned pairs = (unsigned)rng_below(&r, PAIRS + 1);
+        size_t n = (size_t)rng_below(&r, STRIDE + 1);
+        mlr_dot(want, u, v, STRIDE, pairs, n);
+        fast->dot(got, u, v, STRIDE, pairs, n);
+        assert_memory_equal(want, got, n * sizeof want[0]);
+    }
+}
+
+/* How many random symbols meet both rANS decoders. */
+static unsigned long symbols = 1 << 20;
+
+enum { TABLES = 7, TOKENS = 60 };
+
+static void random_table(rng *r, uint32_t *wide)
+{
+    uint32_t left = MLR_RANS_SCALE;
+    for (uint32_t t = 0; left > 0; t++) {
+        uint32_t most = t + 1 == TOKENS ? left : 1 + left / (uint32_t)(1 + rng_below(r, 4));
+        uint32_t freq = t + 1 == TOKENS ? left : (uint32_t)rng_below(r, most + 1);
+        freq = freq > left ? left : freq;
+        wide += mlr_rans_widen(wide, t, freq);
+        left -= freq;
+    }
+}
+
+/* Any words are a stream, well formed or not, too short or too long. */
+static void decodes_as_the_reference(void **state)
+{
+    (void)state;
+    const mlr_neural_kernels *fast = mlr_host_kernels()->neural;
+    if (fast == NULL) {
+        printf("skipped: no vector loops here\n");
+        return;
+    }
+    enum { BLOCK = 1 << 16 };
+    static uint32_t wide[TABLES * MLR_RANS_SCALE];
+    static uint8_t context[BLOCK], out[2][BLOCK], words[2 * BLOCK];
+    rng r = rng_new(35);
+    mlr_rans_tables tables = {.wide = wide, .count = TABLES, .tokens = TOKENS};
+    for (unsigned long done = 0; done < symbols; done += BLOCK) {
+        for (unsigned t = 0; t < TABLES; t++) {
+            random_table(&r, wide + (size_t)t * MLR_RANS_SCALE);
+        }
+        rng_fill(&r, words, sizeof words);
+        for (size_t i = 0; i < BLOCK; i++) {
+            context[i] = (uint8_t)(rng_next(&r) % TABLES | 64U * (i % 4));
+        }
+        mlr_rans a = {.tables = &tables,
+                      .words = words,
+                      .word_count = rng_below(&r, 4) == 0 ? rng_below(&r, BLOCK) : BLOCK,
+                      .lanes = MLR_RANS_LANES};
+        for (unsigned i = 0; i < MLR_RANS_LANES; i++) {
+            a.state[i] = (uint32_t)rng_next(&r) | MLR_RANS_FLOOR;
+        }
+        mlr_rans b = a;
+        size_t n = BLOCK - (size_t)rng_below(&r, 100);
+        for (size_t i = 0; i < n; i += MLR_NEURAL_CHUNK) {
+            size_t part = n - i < MLR_NEURAL_CHUNK ? n - i : MLR_NEURAL_CHUNK;
+            mlr_rans_decode(&a, context + i, out[0] + i, part);
+            fast->rans(&b, context + i, out[1] + i, part);
+        }
+        assert_memory_equal(out[0], out[1], n);
+        assert_memory_equal(a.state, b.state, sizeof a.state);
+        assert_int_equal(a.next, b.next);
+    }
+}
+
+/* test_neural_loops [SYMBOLS] */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(predicts_as_the_reference),
                                        cmocka_unit_test(adds_as_the_reference),
-                                       cmocka_unit_test(tokenises_as_without_it)};
+                                       cmocka_unit_test(tokenises_as_without_it),
+                                       cmocka_unit_test(requantises_as_the_reference),
+                                       cmocka_unit_test(multiplies_as_the_reference),
+                                       cmocka_unit_test(decodes_as_the_reference)};
+    symbols = argc > 1 ? strtoul(argv[1], NULL, 10) : symbols;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

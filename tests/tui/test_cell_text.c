@@ -37,9 +37,11 @@ static void names_keep_layer_and_leaf(void **state)
         const char *want;
     } t[] = {
         {"model.layers.21.mlp.up_proj.weight", 40, "model.layers.21.mlp.up_proj.weight"},
-        {"model.layers.21.mlp.up_proj.weight", 30, "…21.mlp.up_proj.weight"},
+        {"model.layers.21.mlp.up_proj.weight", 30, "model…21.mlp.up_proj.weight"},
         {"model.layers.21.mlp.up_proj.weight", 18, "…21.mlp.up_proj.w"},
-        {"model.embed_tokens.weight", 16, "model…d_tokens.w"},
+        {"model.layers.21.mlp.up_proj.weight", 24, "…21.mlp.up_proj.weight"},
+        {"model.embed_tokens.weight", 22, "…embed_tokens.weight"},
+        {"model.embed_tokens.weight", 14, "…embe…tokens.w"},
         {"abcdef", 2, "ab"},
         {"abcdef", 0, ""},
     };

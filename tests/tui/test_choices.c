@@ -111,6 +111,50 @@ static void a_step_that_changes_nothing_is_none(void **state)
     assert_int_equal(choices.done, 1);
 }
 
+static void undo_reaches_the_rules_too(void **state)
+{
+    (void)state;
+    mlr_choices_begin_text(&choices, "version: 1\n", 11);
+    mlr_choices_begin(&choices, "rules");
+    mlr_choices_set_text(&choices, "one", 3);
+    mlr_choices_set(&choices, 0, pick(11, 9));
+    assert_non_null(mlr_choices_end(&choices));
+    mlr_choices_begin(&choices, "more rules");
+    mlr_choices_set_text(&choices, "two", 3);
+    assert_non_null(mlr_choices_end(&choices));
+    mlr_choices_begin(&choices, "the same rules");
+    mlr_choices_set_text(&choices, "two", 3);
+    assert_null(mlr_choices_end(&choices));
+    mlr_choices_undo(&choices);
+    assert_string_equal(mlr_choices_text(&choices)->bytes, "one");
+    assert_string_equal(mlr_choices_text_at(&choices, 0)->bytes, "version: 1\n");
+    assert_string_equal(mlr_choices_text_at(&choices, 2)->bytes, "two");
+    mlr_choices_undo(&choices);
+    assert_string_equal(mlr_choices_text(&choices)->bytes, "version: 1\n");
+    assert_int_equal(choices.picked, 0);
+    mlr_choices_redo(&choices);
+    assert_string_equal(mlr_choices_text(&choices)->bytes, "one");
+}
+
+static void any_state_of_the_history_can_be_looked_at(void **state)
+{
+    (void)state;
+    mlr_pick at[64];
+    assert_true(rows.count <= 64);
+    step(0, 3, pick(11, 9));
+    step(1, 2, pick(5, 3));
+    step(1, 2, none);
+    mlr_choices_undo(&choices);
+    mlr_choices_at(&choices, 0, at);
+    assert_int_equal(at[1].level, 0);
+    mlr_choices_at(&choices, 1, at);
+    assert_int_equal(at[1].strategy, 11);
+    mlr_choices_at(&choices, 3, at);
+    assert_int_equal(at[1].level, 0);
+    assert_int_equal(at[2].strategy, 11);
+    assert_int_equal(choices.pick[1].strategy, 5); /* looking changes nothing */
+}
+
 /* --- the file ---------------------------------------------------------------------------
  */
 
@@ -190,6 +234,32 @@ static void an_entry_cut_anywhere_loses_only_itself(void **state)
     replay_equals(1);
 }
 
+static void rules_blocks_and_dictionaries_come_back(void **state)
+{
+    (void)state;
+    mlr_choice_log l = opened();
+    mlr_pick p = pick(MLR_STRATEGY_zstd_ref, 9);
+    p.dict = 1;
+    p.block_bytes = 65536;
+    mlr_choices_begin(&choices, "both");
+    mlr_choices_set_text(&choices, "version: 1\nend\nstep x\n", 23);
+    mlr_choices_set(&choices, 1, p);
+    assert_true(mlr_choice_log_step(&l, &choices, mlr_choices_end(&choices), &rows));
+    assert_true(mlr_choice_log_profile(&l, "my rules.yaml"));
+    replay_equals(1);
+    mlr_choices again;
+    mlr_err err = {0};
+    mlr_budgets b = {0};
+    l = opened();
+    mlr_choices_init(&again, rows.count, &heap.alloc, &err);
+    mlr_choice_log_replay(&l, &again, &b, &rows);
+    assert_string_equal(mlr_choices_text(&again)->bytes, "version: 1\nend\nstep x\n");
+    assert_string_equal(l.profile, "my rules.yaml");
+    assert_int_equal(again.pick[1].block_bytes, 65536);
+    assert_int_equal(again.pick[1].dict, 1);
+    mlr_choices_release(&again);
+}
+
 static void names_that_are_gone_are_left_out(void **state)
 {
     (void)state;
@@ -235,7 +305,10 @@ int main(void)
         TEST(undo_has_no_limit),
         TEST(a_new_step_ends_what_could_be_redone),
         TEST(a_step_that_changes_nothing_is_none),
+        TEST(undo_reaches_the_rules_too),
+        TEST(any_state_of_the_history_can_be_looked_at),
         TEST(choices_come_back_with_their_history),
+        TEST(rules_blocks_and_dictionaries_come_back),
         TEST(an_entry_cut_anywhere_loses_only_itself),
         TEST(names_that_are_gone_are_left_out),
         TEST(another_pair_has_another_file),

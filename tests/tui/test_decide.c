@@ -23,7 +23,7 @@ static mlr_cast made_up(uint32_t row, mlr_pick pick)
     uint64_t bytes = app.session.rows.row[row].bytes;
     int id = pick.strategy < 0 ? MLR_STRATEGY_neural : pick.strategy;
     double ratio = id == MLR_STRATEGY_neural ? 5 : 2 + id * 0.1;
-    mlr_cast c = {.query = {row, pick.strategy, pick.level, MLR_EFFORT_DEFAULT}};
+    mlr_cast c = {.query = mlr_query_of(row, pick, MLR_EFFORT_DEFAULT)};
     c.p = (mlr_prediction){.bytes = (uint64_t)((double)bytes / (ratio + pick.level * 0.05)),
                            .error = 0.02,
                            .encode_bytes_s = 5e7,

@@ -208,7 +208,7 @@ static void print_groups(const mlr_analyze *a, const char *title,
     const char *third = a->predicted ? "Ratio" : "Size";
     const char *fourth = a->predicted ? "Patch" : "Tensors";
     const mlr_column column[] = {
-        {title, MLR_ELASTIC, MLR_STYLE_ACCENT},   {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN},
+        {title, MLR_NAMES, MLR_STYLE_ACCENT},     {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN},
         {"Relative", MLR_RIGHT, MLR_STYLE_PLAIN}, {third, MLR_RIGHT, MLR_STYLE_PLAIN},
         {fourth, MLR_RIGHT, MLR_STYLE_PLAIN},     {"", MLR_LEFT, MLR_STYLE_GOOD}};
     view v = {.a = a, .groups = groups};
@@ -266,10 +266,10 @@ static bool worth_a_row(const mlr_analyze *a, uint32_t pair)
 static void print_tensors(const mlr_analyze *a)
 {
     static const mlr_column with[] = {
-        {"Tensor", MLR_ELASTIC, MLR_STYLE_ACCENT}, {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN},
-        {"Strategy", MLR_LEFT, MLR_STYLE_PLAIN},   {"Ratio", MLR_RIGHT, MLR_STYLE_PLAIN},
-        {"Patch", MLR_RIGHT, MLR_STYLE_PLAIN},     {"Error", MLR_RIGHT, MLR_STYLE_DIM}};
-    static const mlr_column without[] = {{"Tensor", MLR_ELASTIC, MLR_STYLE_ACCENT},
+        {"Tensor", MLR_NAMES, MLR_STYLE_ACCENT}, {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN},
+        {"Strategy", MLR_LEFT, MLR_STYLE_PLAIN}, {"Ratio", MLR_RIGHT, MLR_STYLE_PLAIN},
+        {"Patch", MLR_RIGHT, MLR_STYLE_PLAIN},   {"Error", MLR_RIGHT, MLR_STYLE_DIM}};
+    static const mlr_column without[] = {{"Tensor", MLR_NAMES, MLR_STYLE_ACCENT},
                                          {"Changed", MLR_RIGHT, MLR_STYLE_PLAIN},
                                          {"Relative", MLR_RIGHT, MLR_STYLE_PLAIN},
                                          {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},
@@ -328,7 +328,7 @@ static void print_hint(const mlr_analyze *a, const mlr_analyze_hint *h)
     mlr_str name = mlr_analyze_key(a, h->pair);
     (void)mlr_printable(key, sizeof key, name.p, name.n);
     unsigned left = cli->width > (unsigned)used ? cli->width - (unsigned)used : 0;
-    mlr_text_elide(key, sizeof key, left > 12 ? left : 12, cli->utf8);
+    mlr_text_elide_name(key, sizeof key, left > 12 ? left : 12, cli->utf8);
     fprintf(cli->out, "%s\n", key);
 }
 
@@ -376,7 +376,7 @@ static void meta_row(void *ctx, size_t i, mlr_row *row)
 
 static void print_metas(const mlr_analyze *a)
 {
-    static const mlr_column column[] = {{"", MLR_ELASTIC, MLR_STYLE_ACCENT},
+    static const mlr_column column[] = {{"", MLR_NAMES, MLR_STYLE_ACCENT},
                                         {"", MLR_LEFT, MLR_STYLE_PLAIN},
                                         {"", MLR_LEFT, MLR_STYLE_DIM},
                                         {"", MLR_LEFT, MLR_STYLE_PLAIN}};

@@ -255,9 +255,9 @@ static void json_show(action *a, const uint32_t *list, size_t count)
 static mlr_status show(action *a)
 {
     static const mlr_column columns[] = {
-        {"Tensor", MLR_ELASTIC, MLR_STYLE_PLAIN}, {"Type", MLR_LEFT, MLR_STYLE_DIM},
-        {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},     {"Strategy", MLR_LEFT, MLR_STYLE_ACCENT},
-        {"Level", MLR_RIGHT, MLR_STYLE_PLAIN},    {"Decided by", MLR_LEFT, MLR_STYLE_DIM}};
+        {"Tensor", MLR_NAMES, MLR_STYLE_PLAIN}, {"Type", MLR_LEFT, MLR_STYLE_DIM},
+        {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},   {"Strategy", MLR_LEFT, MLR_STYLE_ACCENT},
+        {"Level", MLR_RIGHT, MLR_STYLE_PLAIN},  {"Decided by", MLR_LEFT, MLR_STYLE_DIM}};
     uint32_t *list = NULL;
     size_t count = 0;
     if (load_profile(a) != MLR_OK || open_pair(a, 2) != MLR_OK ||
@@ -318,7 +318,7 @@ static void explain_text(action *a, uint32_t pair)
             mlr_change_name(m->pairs[pair].change));
     size_t last = mlr_profile_rule_of(p, m, pair);
     for (size_t i = 0; i < p->rule_count && i <= last; i++) {
-        const char *fails = mlr_condition_fails(&p->rules[i].when, m, pair);
+        const char *fails = mlr_rule_fails(&p->rules[i], m, pair);
         char label[64];
         (void)mlr_printable(label, sizeof label, p->rules[i].label,
                             strlen(p->rules[i].label));
@@ -355,7 +355,7 @@ static void explain_json(action *a, uint32_t pair)
     mlr_json_array(j, "rules");
     size_t last = mlr_profile_rule_of(p, m, pair);
     for (size_t i = 0; i < p->rule_count && i <= last; i++) {
-        const char *fails = mlr_condition_fails(&p->rules[i].when, m, pair);
+        const char *fails = mlr_rule_fails(&p->rules[i], m, pair);
         mlr_json_object(j, NULL);
         mlr_json_u64(j, "rule", i + 1);
         mlr_json_text(j, "name", p->rules[i].label);

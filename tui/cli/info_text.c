@@ -180,7 +180,7 @@ static void print_dtypes(const mlr_info *info, mlr_cli *cli)
 
 static void print_modules(const mlr_info *info, mlr_cli *cli)
 {
-    static const mlr_column column[] = {{"Module", MLR_ELASTIC, MLR_STYLE_ACCENT},
+    static const mlr_column column[] = {{"Module", MLR_NAMES, MLR_STYLE_ACCENT},
                                         {"Tensors", MLR_RIGHT, MLR_STYLE_PLAIN},
                                         {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},
                                         {"Share", MLR_RIGHT, MLR_STYLE_PLAIN},
@@ -329,9 +329,9 @@ static void tensor_row(void *ctx, size_t i, mlr_row *row)
 static void print_tensors(const mlr_info *info, mlr_cli *cli)
 {
     static const mlr_column column[] = {
-        {"Name", MLR_ELASTIC, MLR_STYLE_ACCENT}, {"Type", MLR_LEFT, MLR_STYLE_PLAIN},
-        {"Shape", MLR_LEFT, MLR_STYLE_PLAIN},    {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},
-        {"Offset", MLR_RIGHT, MLR_STYLE_DIM},    {"SHA-256", MLR_LEFT, MLR_STYLE_DIM}};
+        {"Name", MLR_NAMES, MLR_STYLE_ACCENT}, {"Type", MLR_LEFT, MLR_STYLE_PLAIN},
+        {"Shape", MLR_LEFT, MLR_STYLE_PLAIN},  {"Size", MLR_RIGHT, MLR_STYLE_PLAIN},
+        {"Offset", MLR_RIGHT, MLR_STYLE_DIM},  {"SHA-256", MLR_LEFT, MLR_STYLE_DIM}};
     view v = {.info = info, .cli = cli, .list = true};
     heading(cli, "Tensors");
     print_table(column, info->tensor_digest == NULL ? 5 : 6, info->model->tensor_count, &v,
@@ -358,7 +358,7 @@ static void print_spans(const mlr_info *info, mlr_cli *cli)
     static const mlr_column column[] = {{"Offset", MLR_RIGHT, MLR_STYLE_PLAIN},
                                         {"Bytes", MLR_RIGHT, MLR_STYLE_PLAIN},
                                         {"Kind", MLR_LEFT, MLR_STYLE_PLAIN},
-                                        {"Tensor", MLR_ELASTIC, MLR_STYLE_ACCENT}};
+                                        {"Tensor", MLR_NAMES, MLR_STYLE_ACCENT}};
     for (size_t i = 0; i < info->model->member_count; i++) {
         char name[512];
         view v = {.info = info, .cli = cli, .list = true};

@@ -206,7 +206,7 @@ static void print_rules(FILE *f, const mlr_profile *p)
         } else {
             mlr_yaml_quote(f, r->label, strlen(r->label));
         }
-        putc('\n', f);
+        fputs(r->off ? "\n    enabled: false\n" : "\n", f);
         print_condition(f, &r->when);
         fputs(says_nothing(&r->then) ? "    use: {}\n" : "    use:\n", f);
         print_setting(f, 6, &r->then);

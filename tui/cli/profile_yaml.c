@@ -328,6 +328,16 @@ static bool read_label(mlr_profile_reader *r, const mlr_yaml_node *n, void *to)
     return mlr_value_text(r, n, &((mlr_rule *)to)->label);
 }
 
+static bool read_enabled(mlr_profile_reader *r, const mlr_yaml_node *n, void *to)
+{
+    bool on;
+    if (!mlr_value_bool(r, n, &on)) {
+        return false;
+    }
+    ((mlr_rule *)to)->off = !on;
+    return true;
+}
+
 static bool read_match(mlr_profile_reader *r, const mlr_yaml_node *n, void *to)
 {
     static const key_row rows[] = {
@@ -351,7 +361,11 @@ static bool read_use(mlr_profile_reader *r, const mlr_yaml_node *n, void *to)
 static bool read_rule(mlr_profile_reader *r, const mlr_yaml_node *n, mlr_rule *rule)
 {
     static const key_row rows[] = {
-        {"name", read_label}, {"match", read_match}, {"use", read_use}};
+        {"name", read_label},
+        {"enabled", read_enabled},
+        {"match", read_match},
+        {"use", read_use},
+    };
     static const key_table table = KEY_TABLE(rows, "a rule");
     rule->label = "";
     rule->line = n->at.line;

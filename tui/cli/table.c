@@ -52,7 +52,8 @@ static void fit(const mlr_table *t, size_t *width)
     }
     size_t over = total - t->max_width;
     for (size_t c = 0; c < t->columns; c++) {
-        if (t->column[c].align == MLR_ELASTIC && width[c] > LEAST_ELASTIC) {
+        mlr_align align = t->column[c].align;
+        if ((align == MLR_ELASTIC || align == MLR_NAMES) && width[c] > LEAST_ELASTIC) {
             size_t give = width[c] - LEAST_ELASTIC;
             width[c] -= over < give ? over : give;
             return;
@@ -76,7 +77,12 @@ static void print_line(const mlr_table *t, mlr_cli *cli, mlr_row *row, const siz
     fprintf(cli->out, "%*s", (int)t->indent, "");
     for (size_t c = 0; c < t->columns && !rest_is_empty(t, row, c); c++) {
         char *text = row->cell[c];
-        mlr_text_elide(text, MLR_TABLE_CELL, width[c] < 5 ? 5 : width[c], cli->utf8);
+        size_t most = width[c] < 5 ? 5 : width[c];
+        if (t->column[c].align == MLR_NAMES) {
+            mlr_text_elide_name(text, MLR_TABLE_CELL, most, cli->utf8);
+        } else {
+            mlr_text_elide(text, MLR_TABLE_CELL, most, cli->utf8);
+        }
         size_t columns = mlr_text_columns(text);
         size_t pad = columns < width[c] ? width[c] - columns : 0;
         bool right = t->column[c].align == MLR_RIGHT;

@@ -11,7 +11,12 @@
 
 enum { MLR_TABLE_COLUMNS = 10, MLR_TABLE_CELL = 512 };
 
-typedef enum mlr_align { MLR_LEFT, MLR_RIGHT, MLR_ELASTIC /* left; gives way */ } mlr_align;
+typedef enum mlr_align {
+    MLR_LEFT,
+    MLR_RIGHT,
+    MLR_ELASTIC, /* left; gives way, from its middle */
+    MLR_NAMES    /* likewise, but the parts of dotted names that say least go first */
+} mlr_align;
 
 typedef struct mlr_column {
     const char *title; /* "" for none */
@@ -36,9 +41,8 @@ typedef struct mlr_table {
 /* Prints a header line (unless every title is "") and the rows to cli->out. */
 void mlr_table_print(const mlr_table *t, mlr_cli *cli);
 
-/* The columns of table cells that the elastic column would need beyond `max_width` are cut
-   from its middle; this is the limit that suits the output: none where it is not a
-   terminal. */
+/* What a line is longer than `max_width` is taken from the elastic column; this is the
+   limit that suits the output: none where it is not a terminal. */
 unsigned mlr_table_limit(const mlr_cli *cli);
 
 #endif

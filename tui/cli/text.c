@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tui/cli/json_out.h"
+#include "tui/cli/name_fit.h"
 
 /* One decimal by integers, so that no locale and no rounding mode has a say. */
 static char *scaled(char *to, uint64_t n, uint64_t base, const char *const *unit)
@@ -185,4 +186,15 @@ void mlr_text_elide(char *text, size_t room, size_t columns, bool utf8)
     }
     memmove(text + head + mark_len, text + tail, n - tail + 1);
     memcpy(text + head, mark, mark_len);
+}
+
+void mlr_text_elide_name(char *text, size_t room, size_t columns, bool utf8)
+{
+    char whole[512];
+    size_t n = strlen(text);
+    if (n < sizeof whole && mlr_text_columns(text) > columns) {
+        memcpy(whole, text, n + 1);
+        (void)mlr_name_fit(text, room, whole, n, columns, utf8 ? "…" : "..");
+    }
+    mlr_text_elide(text, room, columns, utf8);
 }

@@ -31,4 +31,7 @@ size_t mlr_text_columns(const char *text);
    is the buffer's size: the mark may be longer than what it replaces. */
 void mlr_text_elide(char *text, size_t room, size_t columns, bool utf8);
 
+/* The same for the name of a tensor, of which the layer and the leaf stay longest. */
+void mlr_text_elide_name(char *text, size_t room, size_t columns, bool utf8);
+
 #endif
