@@ -1,4 +1,5 @@
 #include "apply/base/mem.h"
+#include "apply/convert.h"
 #include "apply/decoder.h"
 #include "apply/neural_kernels.h"
 #include "apply/quant_model.h"
@@ -9,13 +10,13 @@ static mlr_status bad(mlr_err *err, const char *rule)
     return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, rule);
 }
 
-static mlr_status need(const mlr_record *r, mlr_decoder_need *n, mlr_err *err)
+static mlr_status terms(const mlr_record *r, mlr_decoder_terms *t, mlr_err *err)
 {
     mlr_quant_head h;
     mlr_status s = mlr_quant_head_read(r, &h, err);
     if (s == MLR_OK) {
-        n->work_bytes = mlr_quant_work_bytes(h.shape, h.form);
-        s = mlr_quant_state_bytes(&h, &n->state_bytes, err);
+        t->work = mlr_quant_work_terms(h.shape, h.form);
+        s = mlr_quant_state_terms(&h, &t->state, err);
     }
     return s;
 }
@@ -34,7 +35,7 @@ static mlr_quant_chunk chunk_at(const job *j, size_t at)
 {
     size_t most = mlr_quant_chunk_blocks(j->q->shape);
     size_t blocks = j->blocks - at < most ? j->blocks - at : most;
-    mlr_quant_unpack(j->q->shape, j->b->old + at * j->block_bytes, blocks, &j->work->old);
+    mlr_quant_unpack_old(j->q, j->work, j->b->old + mlr_quant_old_bytes(j->q, at), blocks);
     mlr_quant_chunk c =
         mlr_quant_chunk_of(j->q, j->work, j->b->first / j->block_bytes + at, blocks);
     c.requant = j->kernels->requant;
@@ -230,7 +231,11 @@ static mlr_status dispatch(const job *j, mlr_cursor *c)
         return decode_bits(j, c);
     }
     if (kind == MLR_QUANT_EXACT && left == 0) {
-        memcpy(j->b->out, j->b->old, bytes);
+        if (j->q->was == j->q->now) {
+            memcpy(j->b->out, j->b->old, bytes);
+        } else {
+            mlr_convert(j->q->was, j->b->old, j->q->now, j->b->out, j->blocks);
+        }
         return MLR_OK;
     }
     if (kind == MLR_QUANT_STORED && left == bytes) {
@@ -252,7 +257,7 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
              .block_bytes = b->record->dtype->block_bytes};
     j.blocks = b->out_bytes / j.block_bytes;
     size_t rest = b->out_bytes % j.block_bytes;
-    if (b->old_bytes < j.blocks * j.block_bytes || b->payload_bytes < rest) {
+    if (b->old_bytes < mlr_quant_old_bytes(q, j.blocks) || b->payload_bytes < rest) {
         return bad(err, "quant block with an old block for each new one");
     }
     size_t body = b->payload_bytes - rest;
@@ -267,6 +272,8 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_neural_quant = {.id = MLR_STRATEGY_neural_quant,
                                               .traits = MLR_NEEDS_OLD,
                                               .name = "neural-quant",
-                                              .need = need,
+                                              .own_state = MLR_QUANT_OWN_STATE,
+                                              .own_work = MLR_QUANT_OWN_WORK,
+                                              .terms = terms,
                                               .prepare = mlr_quant_prepare,
                                               .decode = decode};

@@ -1,5 +1,6 @@
 /* The second half of patch_read.h: headers of records and glue blocks. */
 #include "apply/base/checked.h"
+#include "apply/convert.h"
 #include "apply/patch_format.h"
 #include "apply/patch_read.h"
 
@@ -34,7 +35,7 @@ static void set_block_old(mlr_cursor *c, mlr_record *r, uint64_t at)
         return;
     }
     uint64_t old =
-        (uint64_t)r->block_new / r->dtype->block_bytes * r->old_dtype->block_bytes;
+        r->block_new / r->dtype->block_bytes * mlr_group_source(r->old_dtype, r->dtype);
     if (old > MLR_MAX_BLOCK) {
         mlr_fail_limit(c->err, at, "old bytes of a block", old, MLR_MAX_BLOCK);
     }
@@ -52,10 +53,9 @@ static void check_old_bytes(mlr_cursor *c, const mlr_record *r, uint64_t at)
     }
     uint64_t want = r->new_bytes;
     if (r->old_dtype != r->dtype) {
-        bool plain = r->old_dtype->block_items == r->dtype->block_items;
-        if (!plain || r->new_bytes % r->dtype->block_bytes != 0 ||
-            !mlr_mul_u64(r->new_bytes / r->dtype->block_bytes, r->old_dtype->block_bytes,
-                         &want)) {
+        uint64_t source = mlr_group_source(r->old_dtype, r->dtype);
+        if (source == 0 || r->new_bytes % r->dtype->block_bytes != 0 ||
+            !mlr_mul_u64(r->new_bytes / r->dtype->block_bytes, source, &want)) {
             mlr_fail(c->err, MLR_E_FORMAT, at, "whole elements in a conversion");
             return;
         }
@@ -138,19 +138,16 @@ static void read_need(mlr_cursor *c, mlr_record_head *r, const mlr_patch_need *m
                        r->record.block_old, most->block_old);
     }
     r->need = (mlr_decoder_need){0};
-    if (mlr_cur_ok(c) && r->record.decoder->need != NULL) {
-        r->record.decoder->need(&r->record, &r->need, c->err);
-    }
-    if (!mlr_cur_ok(c)) {
+    if (!mlr_cur_ok(c) || mlr_decoder_need_of(&r->record, &r->need, c->err) != MLR_OK) {
         return;
     }
-    if (r->need.state_bytes > most->state_bytes) {
+    if (r->need.terms.state > most->state_terms) {
         mlr_fail_limit(c->err, at, "decoder state that the header announced",
-                       r->need.state_bytes, most->state_bytes);
+                       r->need.terms.state, most->state_terms);
     }
-    if (r->need.work_bytes > most->work_bytes) {
+    if (r->need.terms.work > most->work_terms) {
         mlr_fail_limit(c->err, at, "decoder work memory that the header announced",
-                       r->need.work_bytes, most->work_bytes);
+                       r->need.terms.work, most->work_terms);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "apply/host/file.h"
 #include "apply/host/heap.h"
+#include "tui/rules_edit.h"
 #include "tui/script.h"
 #include "tui/term.h"
 
@@ -135,6 +136,14 @@ static void on_event(mlr_app *app, mlr_term *t, const mlr_event *e)
         mlr_term_copy(t, app->wishes.copy);
         app->wishes.copy = NULL;
     }
+    if (app->wishes.edit != NULL) {
+        char *word[5];
+        mlr_editor_words(app->wishes.edit, word);
+        app->wishes.edit = NULL;
+        mlr_rules_edited(app, mlr_term_run(t, word));
+        mlr_term_size(t, &rows, &cols);
+        mlr_app_resize(app, rows, cols);
+    }
     if (app->wishes.suspend) {
         app->wishes.suspend = false;
         mlr_term_suspend(t);
@@ -160,6 +169,7 @@ static int loop(mlr_app *app, mlr_term *t)
             drawn = app->now_ms;
             dirty = false;
         }
+        mlr_term_watch(t, app->watch.fd);
         mlr_event e = mlr_term_wait(t, dirty ? FRAME_MS : busy ? SPIN_MS : -1);
         app->now_ms = now_ms();
         on_event(app, t, &e);

@@ -53,6 +53,7 @@ static void draw_title(const mlr_app *app, mlr_pane v)
 {
     int at = mlr_put(v, 0, 1, MLR_ROLE_TITLE, "mallorn") + 2;
     int room = v.cols - at - draw_job(app, v) - 1;
+    room -= app->stale_old || app->stale_new ? 14 : 0;
     const mlr_ui_session *s = &app->session;
     const char *a = s->old_path;
     const char *b = s->new_path;
@@ -75,9 +76,18 @@ static void draw_title(const mlr_app *app, mlr_pane v)
     }
     mlr_elide_middle(text, sizeof text, a, strlen(a), wa);
     at = mlr_put(v, 0, at, MLR_ROLE_TITLE_PATH, text);
+    if (app->stale_old) {
+        at = mlr_put(v, 0, at, MLR_ROLE_WARNING, "!");
+    }
     at = mlr_put(v, 0, at, MLR_ROLE_DIM, " → ");
     mlr_elide_middle(text, sizeof text, b, strlen(b), wb);
-    mlr_put(v, 0, at, MLR_ROLE_TITLE_PATH, text);
+    at = mlr_put(v, 0, at, MLR_ROLE_TITLE_PATH, text);
+    if (app->stale_new) {
+        at = mlr_put(v, 0, at, MLR_ROLE_WARNING, "!");
+    }
+    if (app->stale_old || app->stale_new) {
+        mlr_put(v, 0, at + 2, MLR_ROLE_WARNING, "! stale: R");
+    }
 }
 
 /* How tabs are drawn: with spaces round them, tightly, or by their keys alone. */
@@ -99,7 +109,7 @@ static int tabs_fit(const mlr_app *app)
         for (int i = 0; i < MLR_SCREEN_COUNT; i++) {
             width += tab_width(app, i, how);
         }
-        if (width <= app->cols - 7) {
+        if (width <= app->cols - (how == TABS_TIGHT ? 2 : 7)) {
             return how;
         }
     }
@@ -126,8 +136,12 @@ static void draw_tabs(const mlr_app *app, mlr_pane v)
     if (app->over != MLR_SCREEN_NONE) {
         mlr_putf(v, 1, at, MLR_ROLE_TAB_ACTIVE, "[%s]", mlr_screen_get(app->over)->title);
     }
-    mlr_put_right(v, 1, v.cols - 1, MLR_ROLE_KEY_TEXT, "help");
-    mlr_put_right(v, 1, v.cols - 6, MLR_ROLE_KEY, "?");
+    if (at < v.cols - 6) {
+        mlr_put_right(v, 1, v.cols - 1, MLR_ROLE_KEY_TEXT, "help");
+        mlr_put_right(v, 1, v.cols - 6, MLR_ROLE_KEY, "?");
+    } else {
+        mlr_put_right(v, 1, v.cols - 1, MLR_ROLE_KEY, "?");
+    }
 }
 
 static void draw_status(const mlr_app *app, mlr_pane v, int row)
