@@ -340,18 +340,29 @@ static void remove_made(const mlr_out_dir *o, int dir)
     }
 }
 
+/* Where the file system has no rename that spares what is there, a plain one must do: it
+   replaces nothing but an empty directory. */
+static bool rename_to(const mlr_out_dir *o, const char *from, const char *to)
+{
+    bool done = mlr_sys_rename(o->sys, o->parent, from, to, true) == 0;
+    return done || ((errno == EINVAL || errno == ENOSYS) &&
+                    mlr_sys_rename(o->sys, o->parent, from, to, false) == 0);
+}
+
 /* Where two names cannot change places in one step. */
 static bool swap_in_steps(mlr_out_dir *o, char *aside, size_t room)
 {
     snprintf(aside, room, "%s.old", o->temp);
-    if (mlr_sys_rename(o->sys, o->parent, o->name, aside, true) < 0) {
+    if (!rename_to(o, o->name, aside)) {
+        aside[0] = '\0';
         return false;
     }
-    if (mlr_sys_rename(o->sys, o->parent, o->temp, o->name, true) == 0) {
+    if (rename_to(o, o->temp, o->name)) {
         return true;
     }
     int why = errno;
-    (void)mlr_sys_rename(o->sys, o->parent, aside, o->name, true);
+    (void)rename_to(o, aside, o->name);
+    aside[0] = '\0';
     errno = why;
     return false;
 }
@@ -359,9 +370,7 @@ static bool swap_in_steps(mlr_out_dir *o, char *aside, size_t room)
 static bool put_in_place(mlr_out_dir *o, char *aside, size_t room)
 {
     if (!o->replaces) {
-        bool done = mlr_sys_rename(o->sys, o->parent, o->temp, o->name, true) == 0;
-        return done || ((errno == EINVAL || errno == ENOSYS) &&
-                        mlr_sys_rename(o->sys, o->parent, o->temp, o->name, false) == 0);
+        return rename_to(o, o->temp, o->name);
     }
     if (mlr_sys_exchange(o->sys, o->parent, o->temp, o->name) == 0) {
         snprintf(aside, room, "%s", o->temp);
