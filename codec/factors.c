@@ -708,7 +708,7 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
         return status;
     }
     /* factors that leave little but rounding are worth a second turn */
-    bool again = s->m.rows * s->m.columns <= SECOND_TURN || s->e->level >= PATIENT;
+    bool again = s->m.rows * s->m.columns <= MLR_LOWRANK_TWICE || s->e->level >= PATIENT;
     unsigned turns = s->noise_share < 0.6 && again ? 2 : 1;
     for (unsigned turn = 0; turn < turns && status == MLR_OK; turn++) {
         solve_rows(s, rank);
