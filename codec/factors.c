@@ -10,9 +10,10 @@
 
 enum {
     LEAST_SIDE = 32,
-    PATIENT = 12,      /* level from which time matters less */
-    ROUNDED_TURNS = 6, /* where they leave nothing else */
-    REFINE = 1 << 19,  /* elements up to which integers are moved once more */
+    PATIENT = 12,          /* level from which time matters less */
+    SECOND_TURN = 1 << 21, /* elements up to which least squares goes round again */
+    ROUNDED_TURNS = 6,     /* where they leave nothing else */
+    REFINE = 1 << 19,      /* elements up to which integers are moved once more */
     REFINE_PATIENT = 1 << 22,
     MOST_ELEMENTS = 1 << 26, /* kept as floats while the search runs */
     SAMPLE_ROWS = 512,

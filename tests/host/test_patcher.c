@@ -375,6 +375,62 @@ static void leaves_no_journal_for_a_passing_fault(void **state)
     }
 }
 
+static mlr_patcher *running;
+
+/* What the signal handler does where a run does not stop by itself. */
+static void abandon_and_end(void *arg)
+{
+    const fault_sys *f = arg;
+    bool names_change =
+        f->last[FAULT_RENAME] == f->calls || f->last[FAULT_EXCHANGE] == f->calls;
+    mlr_patcher_abandon(running);
+    _exit(names_change ? 2 : 1);
+}
+
+/* In a child; 0 where the n-th call was not reached while a result was being published. */
+static int abandoned_at(world *w, size_t n)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        mlr_err err = {0};
+        mlr_status status = mlr_patcher_open(&running, &w->wish, &err);
+        for (status = MLR_MORE; status == MLR_MORE;) {
+            status = mlr_patcher_step(running, &err);
+        }
+        w->fault.hook_at = w->fault.calls + n;
+        w->fault.hook = abandon_and_end;
+        w->fault.arg = &w->fault;
+        mlr_patcher_publish(running, &err);
+        _exit(0);
+    }
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how));
+    return WEXITSTATUS(how);
+}
+
+static void loses_nothing_when_given_up_while_publishing(void **state)
+{
+    (void)state;
+    for (int m = 0; m < MODES; m++) {
+        int how = 1;
+        for (size_t n = 1; how != 0; n++) {
+            world w;
+            begin_mode(&w, (mode)m);
+            how = abandoned_at(&w, n);
+            if (!is_new(&w, (mode)m) && !is_old(&w, (mode)m)) {
+                fail_msg("mode %d, call %zu", m, n);
+            }
+            size_t want = 2 + (size_t)exists(&w, "new");
+            if (m != RESUMED && how != 2 && temp_dir_entries(&w.dir) != want) {
+                fail_msg("left: mode %d, call %zu", m, n);
+            }
+            end(&w);
+        }
+    }
+}
+
 static void survives_a_kill_at_every_call(void **state)
 {
     (void)state;
@@ -572,6 +628,7 @@ int main(void)
         cmocka_unit_test(leaves_old_or_new_and_no_debris_whatever_fails),
         cmocka_unit_test(makes_the_mode_as_durable_as_the_bytes),
         cmocka_unit_test(leaves_no_journal_for_a_passing_fault),
+        cmocka_unit_test(loses_nothing_when_given_up_while_publishing),
         cmocka_unit_test(survives_a_kill_at_every_call),
         cmocka_unit_test(goes_on_where_it_was_stopped),
         cmocka_unit_test(starts_anew_where_the_part_is_another),

@@ -258,7 +258,10 @@ static void end_at_once(void *arg)
     } else {
         _exit(1);
     }
-    _exit(130);
+    const fault_sys *f = &r->fault;
+    bool names_change =
+        f->last[FAULT_RENAME] == f->calls || f->last[FAULT_EXCHANGE] == f->calls;
+    _exit(names_change ? 131 : 130);
 }
 
 static void check_abandon(sweep *s, job_run *r, size_t at)
