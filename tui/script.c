@@ -170,9 +170,10 @@ static mlr_status look_on(runner *r, const char *arg)
     if ((*end != '\0' && !percent) || n < 1 || n > 60000) {
         return wrong(r, "@look MILLISECONDS, or PERCENT% of an export", arg);
     }
+    uint64_t before = r->app->now_ms; /* a script's clock stands still but for this */
     for (uint64_t start = now_ms();
          percent ? !exported(r->app, n) : now_ms() - start < (uint64_t)n;) {
-        r->app->now_ms = now_ms();
+        r->app->now_ms = before + now_ms() - start;
         (void)mlr_app_poll(r->app);
         show(r);
         (void)nanosleep(&(struct timespec){0, 10000000}, NULL);
