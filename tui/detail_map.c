@@ -305,7 +305,7 @@ static void draw_hex_byte(const hex_line *l, int col, int value, int64_t p, mlr_
     mlr_pane v = here ? mlr_pane_over(l->v, MLR_ROLE_SELECTION) : l->v;
     int64_t unit = l->end - l->begin;
     int64_t in_block = ((p - l->begin) % unit + unit) % unit;
-    if (is_scale(shown_tensor(l->d)->dtype, (unsigned)in_block)) {
+    if (value >= 0 && is_scale(shown_tensor(l->d)->dtype, (unsigned)in_block)) {
         v.attr |= MLR_UNDERLINE;
     }
     if (value < 0) {
@@ -396,7 +396,7 @@ static void draw_values(const mlr_detail_view *d, mlr_pane v, int64_t p)
 /* "0.0125 -0.25 …": as many values of a block as fit into `room`. */
 static void list_values(const mlr_dtype *t, const uint8_t *block, char *to, size_t room)
 {
-    enum { MOST = 1024, SHOWN = 6 };
+    enum { MOST = 1024, SHOWN = 4 };
     double value[MOST];
     size_t used = 0;
     to[0] = '\0';
@@ -462,7 +462,11 @@ void mlr_detail_draw_hex(const mlr_detail_view *d, mlr_pane v)
         ((int64_t)d->element - (int64_t)d->study.bytes.element) / (int64_t)elements * unit;
     int lines = in.rows - 2;
     int64_t line = p >= 0 ? p / per : (p - per + 1) / per;
+    int64_t start = -(int64_t)(d->study.pair.new_tensor != NULL ? d->study.bytes.new_at
+                                                                : d->study.bytes.old_at);
+    int64_t first = start >= 0 ? start / per : (start - per + 1) / per;
     int64_t top = line - lines / 2;
+    top = top < first ? first : top; /* nothing lies before the tensor */
     mlr_put_right(in, 0, 11, MLR_ROLE_HEADER, "byte");
     mlr_put(in, 0, 13, MLR_ROLE_HEADER, "old");
     mlr_put(in, 0, 13 + width, MLR_ROLE_HEADER, "new");

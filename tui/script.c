@@ -151,14 +151,12 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Whether the export that runs has come so far. */
-static bool exported(mlr_app *app, long percent)
+/* Whether the export that runs has made so many of its tensors. */
+static bool exported(const mlr_app *app, long percent)
 {
-    uint64_t done = atomic_load(&app->exporter.job.done);
-    uint64_t total = atomic_load(&app->exporter.job.total);
-    bool on = app->exporter.was_encoding && total > 0;
-    return app->exporter.state != MLR_EXPORT_RUNNING ||
-           (on && done * 100 >= total * (uint64_t)percent);
+    const mlr_exporter *e = &app->exporter;
+    return e->state != MLR_EXPORT_RUNNING ||
+           (e->to_make > 0 && e->made * 100 >= e->to_make * (size_t)percent);
 }
 
 /* Jobs work on meanwhile, as they do while a person looks on. */
