@@ -49,6 +49,7 @@ api_h    := $(addprefix apply/,version.h apply.h patch_read.h patch_format.h inf
             $(addprefix host/,heap.h threads.h file.h patcher.h inflate_zstd.h host_kernels.h err_text.h printable.h)) \
             formats/open.h formats/model.h $(addprefix analysis/,work.h match.h measure.h diff.h) codec/plan.h codec/make.h
 tests    := $(patsubst %.c,$(B)/%,$(filter-out $(if $(filter 1,$(TUI)),,tests/tui/%),$(wildcard tests/*/test_*.c)))
+sweepers := $(wildcard tests/sweep/*.c)
 benches  := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench_*.c))
 fuzzers  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 replays  := $(fuzzers:%=$(B)/tests/fuzz/replay_%)
@@ -81,7 +82,7 @@ $(B)/%.a: $(B)/files
 	@echo "  AR    $@"
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
 
-$(B)/mallorn $(tests) $(benches) $(replays):
+$(B)/mallorn $(tests) $(benches) $(replays) $(B)/tests/sweep/sweep:
 	@echo "  LINK  $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o %.a,$^) $(LDLIBS) -o $@
@@ -100,7 +101,7 @@ ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto
 endif
 # Loops that live from vectors, whatever the mode.
-$(B)/codec/lowrank_ops.o $(B)/codec/tokens.o: ISA := -O3
+$(B)/codec/lowrank_ops.o $(B)/codec/factor_refine.o $(B)/codec/tokens.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags | deps-present
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D)
@@ -127,44 +128,74 @@ $(tests:=.o) $(call obj,$(help_src)): | deps-tests
 # --- tests --------------------------------------------------------------------------------
 $(tests): LDLIBS += $(shell $(PKG) --libs $(TEST_PKGS) 2>/dev/null)
 $(tests): $(B)/%: $(B)/%.o $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/libmallorn.a
+$(B)/tests/sweep/sweep: LDLIBS += $(shell $(PKG) --libs $(TEST_PKGS) 2>/dev/null)
+$(B)/tests/sweep/sweep: $(call obj,$(sweepers)) $(call obj,$(help_src)) $(B)/libmallorn-ui.a $(B)/libmallorn.a
 $(benches): $(B)/%: $(B)/%.o $(B)/libmallorn.a
 $(replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libmallorn-test.a $(B)/libmallorn-ui.a $(B)/libmallorn.a
 
-.PHONY: check check-unit check-cli check-seeds check-corpus check-free check-foreign asan coverage coverage-table fuzz bench
-check: all check-unit check-cli check-seeds check-free lint-layers lint-shape lint-symbols lint-exports ## run every fast test
+.PHONY: check check-unit check-cli check-seeds check-corpus check-free check-foreign asan coverage coverage-table fuzz
+check: all check-unit check-cli check-seeds check-sweep check-free lint-layers lint-shape lint-symbols lint-exports ## run every fast test
 check-unit: $(tests)
 	$(Q)for t in $^; do $$t >$$t.log 2>&1 && echo "  ok    $$t" || { cat $$t.log; exit 1; }; done
 check-cli: $(B)/mallorn
 	$(Q)for t in tests/cli/*.sh; do [ -f "$$t" ] || continue; \
 	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
-.PHONY: check-long
-check-long: $(B)/mallorn $(B)/tests/host/test_neural_loops ## run the tests that take minutes
+.PHONY: check-long cover pairs
+check-long: $(B)/mallorn cover pairs ## run the tests that take hours: they go on where they were interrupted
 	$(Q)for t in tests/long/*.sh; do \
 	    MALLORN=$(abspath $<) sh $$t && echo "  ok    $$t" || exit 1; done
+pairs: $(B)/tests/codec/test_random_pairs ## round trips of random pairs: MALLORN_PAIRS=10000 per format
+	$(Q)MALLORN_PAIRS=$(or $(MALLORN_PAIRS),10000) $<
+cover: $(B)/mallorn $(B)/tests/sweep/sweep ## round trips of every pair there is under all options, pairwise
+	$(Q)$< make-demo --quiet --if-missing build/demo
+	$(Q)for c in C1 C2; do $(sweeps) --class $$c --state $(B)/cover.$$c.state --jobs $(or $(JOBS),2) || exit 1; done
 check-seeds: $(replays)
 	$(Q)for f in $(fuzzers); do $(B)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f/* || exit 1; done
+# Faults: `make sweep` runs all cases and goes on where it was interrupted; `make check` one in SHARE.
+.PHONY: sweep check-sweep
+SEED  ?= 1
+SHARE ?= 100
+sweeps = $(B)/tests/sweep/sweep --programs $(B) --seed $(SEED)
+sweep: $(B)/tests/sweep/sweep $(replays) ## every fault case: SEED=1 JOBS=2
+	$(Q)$(sweeps) --state $(B)/sweep.state --jobs $(or $(JOBS),2)
+check-sweep: $(B)/tests/sweep/sweep $(replays) ## a seeded share of the fault cases: SEED=1 SHARE=100
+	$(Q)$(sweeps) --share $(SHARE) --jobs $(or $(JOBS),2) >$(B)/sweep.log 2>&1 && tail -n1 $(B)/sweep.log || { cat $(B)/sweep.log; exit 1; }
 check-corpus: $(B)/tests/formats/test_corpus ## open every model of ../shared/corpus and prove its tiling
 	$(Q)$<
+check-runtimes: all ## load patched models in real runtimes: RUNTIMES=DIR, see docs/TESTING.md
+	$(Q)$(B)/mallorn make-demo --if-missing build/demo >/dev/null
+	$(Q)sh tests/runtimes/run.sh $(B)/mallorn ../shared/corpus build/demo
 check-free: ## prove that apply/ builds for bare metal and calls only mem*()
 	$(Q)sh tests/lint/freestanding.sh "$(FREE_CC)" $(B)/free $(free_src)
 check-foreign: ## apply the golden patches on simulated processors: big-endian, 32-bit, aarch64
 	$(Q)sh tests/foreign/check.sh build/foreign
 asan: ## run the tests under the address and undefined-behaviour sanitizers
-	$(Q)$(MAKE) MODE=asan check-unit check-cli check-seeds
+	$(Q)$(MAKE) MODE=asan check-unit check-cli check-seeds check-sweep
 coverage: ## line coverage of the applier and of the library, by the fast tests under clang
-	$(Q)rm -rf build/coverage/prof && LLVM_PROFILE_FILE=$(CURDIR)/build/coverage/prof/%m.profraw $(MAKE) MODE=coverage check-unit check-cli check-seeds
+	$(Q)rm -rf build/coverage/prof && LLVM_PROFILE_FILE=$(CURDIR)/build/coverage/prof/%m.profraw $(MAKE) MODE=coverage check-unit check-cli check-seeds check-sweep
 	$(Q)$(MAKE) MODE=coverage coverage-table
 coverage-table:
 	$(Q)sh tests/support/coverage.sh $(B) $(tests) $(replays)
-fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
-	$(Q)$(MAKE) MODE=fuzz build/fuzz/fuzz_$(or $(T),$(error say T=one of: $(fuzzers)))
-	$(Q)mkdir -p build/fuzz/found/$(T)
-	$(Q)build/fuzz/fuzz_$(T) -max_total_time=$(or $(SECS),60) -timeout=5 -rss_limit_mb=512 \
-	    -artifact_prefix=build/fuzz/found/ build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
+FUZZ_ENGINE ?= -fsanitize=fuzzer,address,undefined
+fuzz: ## fuzz targets: make fuzz T="gguf onnx" SECS=60 JOBS=2; without T all of them
+	$(Q)$(MAKE) MODE=fuzz $(patsubst %,build/fuzz/fuzz_%,$(or $(T),$(fuzzers)))
+	$(Q)sh tests/fuzz/all.sh build/fuzz $(or $(SECS),60) $(or $(JOBS),1) $(or $(T),$(fuzzers))
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-test.a build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
-bench: $(benches) all ## measure; one tab-separated line per result
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(FUZZ_ENGINE) $^ $(LDLIBS) -o $@
+# Measurements; docs/MEASURED.md tells what they printed and where.
+.PHONY: bench bench-kernels bench-pairs bench-scaling check-runtimes
+bench: bench-kernels bench-pairs bench-scaling ## measure everything; tables and a plot in build/bench
+bench-kernels: $(benches) ## speeds of the parts; one tab-separated line per result
 	$(Q)for b in $(benches); do $$b || exit 1; done
+bench-pairs: $(B)/tests/bench/rusage all ## beside other tools: make bench-pairs PEERS=DIR RUNS=3
+	$(Q)$(B)/mallorn make-demo --if-missing build/demo >/dev/null
+	$(Q)python3 tests/bench/compare.py $(B)/mallorn $(B)/tests/bench/rusage --demo build/demo --corpus ../shared/corpus \
+	    --unpacked "$(UNPACKED)" --peers "$(PEERS)" --runs $(or $(RUNS),3) --only "$(ONLY)"
+bench-scaling: $(B)/tests/bench/rusage all ## growth with bytes, tensors and threads: MOST=BYTES ends the first
+	$(Q)python3 tests/bench/scaling.py $(B)/mallorn $(B)/tests/bench/rusage --most $(or $(MOST),4294967296)
+$(B)/tests/bench/rusage: $(B)/tests/bench/rusage.o
+	$(Q)$(CC) $(LDFLAGS) $< -o $@
 
 # --- quality ------------------------------------------------------------------------------
 .PHONY: lint lint-layers lint-shape lint-symbols lint-exports lint-headers lint-style format

@@ -1,16 +1,25 @@
 /* How much memory applying takes, and where in it everything lies. */
 #include "apply/apply_state.h"
 
-static bool needs_inflater(const mlr_patch_header *h)
+/* What the decoders of the strategies in use have in common. */
+typedef struct own_need {
+    bool inflates;
+    uint64_t state, work; /* beside the terms that the header announced */
+} own_need;
+
+static own_need own_of(const mlr_patch_header *h)
 {
+    own_need own = {0};
     for (unsigned id = 0; id < 64; id++) {
         const mlr_decoder *d = mlr_decoder_get(id);
-        if ((h->strategies >> id & 1) != 0 && d != NULL &&
-            (d->traits & MLR_NEEDS_INFLATE) != 0) {
-            return true;
+        if ((h->strategies >> id & 1) == 0 || d == NULL) {
+            continue;
         }
+        own.inflates = own.inflates || (d->traits & MLR_NEEDS_INFLATE) != 0;
+        own.state = d->own_state > own.state ? d->own_state : own.state;
+        own.work = d->own_work > own.work ? d->own_work : own.work;
     }
-    return false;
+    return own;
 }
 
 static uint64_t padded(uint64_t n)
@@ -25,8 +34,14 @@ uint64_t mlr_apply_out_bytes(const mlr_patch_need *n)
 
 static uint64_t work_bytes(const mlr_patch_header *h, const mlr_inflater *inflater)
 {
-    uint64_t inflate = needs_inflater(h) && inflater != NULL ? inflater->state_bytes : 0;
-    return padded(h->need.work_bytes) + padded(inflate);
+    own_need own = own_of(h);
+    uint64_t inflate = own.inflates && inflater != NULL ? inflater->state_bytes : 0;
+    return padded(h->need.work_terms + own.work) + padded(inflate);
+}
+
+static uint64_t state_bytes(const mlr_patch_header *h)
+{
+    return padded(h->need.state_terms + own_of(h).state);
 }
 
 static unsigned slot_count(unsigned lanes)
@@ -37,7 +52,7 @@ static unsigned slot_count(unsigned lanes)
 mlr_status mlr_apply_need_of(const mlr_patch_header *h, const mlr_inflater *inflater,
                              unsigned lanes, mlr_apply_need *need, mlr_err *err)
 {
-    if (needs_inflater(h) && inflater == NULL) {
+    if (own_of(h).inflates && inflater == NULL) {
         return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET,
                         "an inflater for this patch");
     }
@@ -60,7 +75,7 @@ mlr_status mlr_apply_need_of(const mlr_patch_header *h, const mlr_inflater *infl
                         padded(lanes * (uint64_t)sizeof(uint8_t *));
     need->input_bytes = MLR_APPLY_INPUT;
     need->record_bytes = padded(n->record_bytes);
-    need->state_bytes = padded(n->state_bytes);
+    need->state_bytes = state_bytes(h);
     need->glue_bytes = padded(n->glue_new);
     need->dict_bytes = dicts;
     need->lane_bytes = padded(n->block_bytes) + padded(n->block_old) +
@@ -120,7 +135,7 @@ mlr_apply *mlr_apply_place(mlr_arena *arena, unsigned lanes, const mlr_patch_hea
     a->work = take(arena, lanes * (uint64_t)sizeof *a->work, &full);
     a->chunks.buffer = take(arena, MLR_APPLY_INPUT, &full);
     a->record_bytes = take(arena, h->need.record_bytes, &full);
-    a->state = take(arena, h->need.state_bytes, &full);
+    a->state = take(arena, state_bytes(h), &full);
     a->glue = take(arena, h->need.glue_new, &full);
     if (!full) {
         place_slots(a, arena, &full);

@@ -75,18 +75,15 @@ mlr_status mlr_block_base(const mlr_block *b, mlr_scratch *s, const uint8_t **ba
     return MLR_OK;
 }
 
-mlr_status mlr_need_scratch(const mlr_record *r, uint64_t planes, mlr_decoder_need *need,
-                            mlr_err *err)
+mlr_status mlr_scratch_terms(const mlr_record *r, uint64_t planes, mlr_decoder_terms *terms,
+                             mlr_err *err)
 {
     if (r->block_new > MLR_BLOCK_LIMIT) {
         return mlr_fail_limit(err, MLR_NO_OFFSET, "size of a block", r->block_new,
                               MLR_BLOCK_LIMIT);
     }
     uint64_t converted = r->old_bytes > 0 && r->old_dtype != r->dtype ? r->block_new : 0;
-    *need = (mlr_decoder_need){0};
-    if (!mlr_to_size(converted + planes, &need->work_bytes)) {
-        return mlr_fail(err, MLR_E_LIMIT, MLR_NO_OFFSET, "work memory of a block");
-    }
+    *terms = (mlr_decoder_terms){.work = converted + planes};
     return MLR_OK;
 }
 

@@ -47,9 +47,9 @@ mlr_status mlr_block_base(const mlr_block *b, mlr_scratch *s, const uint8_t **ba
 /* Whether the record's reference serves strategies that compare element by element. */
 bool mlr_record_pairs(const mlr_record *r);
 
-/* Scratch for mlr_block_base() and `planes` bytes more; for need() functions. */
-mlr_status mlr_need_scratch(const mlr_record *r, uint64_t planes, mlr_decoder_need *need,
-                            mlr_err *err);
+/* Scratch for mlr_block_base() and `planes` bytes more; for terms() functions. */
+mlr_status mlr_scratch_terms(const mlr_record *r, uint64_t planes, mlr_decoder_terms *terms,
+                             mlr_err *err);
 
 /* One of the streams of a payload. */
 typedef struct mlr_stream_in {

@@ -1,9 +1,9 @@
 #include "apply/base/mem.h"
 #include "apply/block.h"
 
-static mlr_status need(const mlr_record *r, mlr_decoder_need *need_out, mlr_err *err)
+static mlr_status terms(const mlr_record *r, mlr_decoder_terms *out, mlr_err *err)
 {
-    return mlr_need_scratch(r, 0, need_out, err);
+    return mlr_scratch_terms(r, 0, out, err);
 }
 
 static mlr_status decode(const mlr_block *b, mlr_err *err)
@@ -26,5 +26,5 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_copy = {.id = MLR_STRATEGY_copy,
                                       .traits = MLR_NEEDS_OLD,
                                       .name = "copy",
-                                      .need = need,
+                                      .terms = terms,
                                       .decode = decode};

@@ -2,9 +2,9 @@
 #include "apply/block.h"
 #include "apply/undo.h"
 
-static mlr_status need(const mlr_record *r, mlr_decoder_need *need_out, mlr_err *err)
+static mlr_status terms(const mlr_record *r, mlr_decoder_terms *out, mlr_err *err)
 {
-    return mlr_need_scratch(r, 0, need_out, err);
+    return mlr_scratch_terms(r, 0, out, err);
 }
 
 static mlr_status begin(const mlr_block *b, const uint8_t **base, mlr_err *err)
@@ -41,11 +41,11 @@ static mlr_status decode_sub(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_xor = {.id = MLR_STRATEGY_xor,
                                      .traits = MLR_NEEDS_OLD | MLR_NEEDS_INFLATE,
                                      .name = "xor",
-                                     .need = need,
+                                     .terms = terms,
                                      .decode = decode_xor};
 
 const mlr_decoder mlr_decoder_sub = {.id = MLR_STRATEGY_sub,
                                      .traits = MLR_NEEDS_OLD | MLR_NEEDS_INFLATE,
                                      .name = "sub",
-                                     .need = need,
+                                     .terms = terms,
                                      .decode = decode_sub};

@@ -19,20 +19,20 @@ void mlr_float_split_of(const mlr_dtype *t, size_t n, mlr_float_split *split)
     split->size[split->streams - 1] += n % lane.width;
 }
 
-static mlr_status need(const mlr_record *r, mlr_decoder_need *need_out, mlr_err *err)
+static mlr_status terms(const mlr_record *r, mlr_decoder_terms *out, mlr_err *err)
 {
     if (r->dtype->cls != MLR_CLASS_FLOAT && r->dtype->cls != MLR_CLASS_COMPLEX) {
         return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "floats for exp-man");
     }
-    mlr_status st = mlr_need_scratch(r, 0, need_out, err);
+    mlr_status st = mlr_scratch_terms(r, 0, out, err);
     if (st != MLR_OK) {
         return st;
     }
     mlr_float_split split;
     mlr_float_split_of(r->dtype, r->block_new, &split);
-    need_out->work_bytes = 0;
+    out->work = 0;
     for (unsigned j = 0; j < split.streams; j++) {
-        need_out->work_bytes += split.size[j];
+        out->work += split.size[j];
     }
     return MLR_OK;
 }
@@ -124,5 +124,5 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_exp_man = {.id = MLR_STRATEGY_exp_man,
                                          .traits = MLR_NEEDS_INFLATE,
                                          .name = "exp-man",
-                                         .need = need,
+                                         .terms = terms,
                                          .decode = decode};

@@ -11,12 +11,12 @@
 
 enum { CHUNK = 1024 };
 
-static mlr_status need(const mlr_record *r, mlr_decoder_need *need_out, mlr_err *err)
+static mlr_status terms(const mlr_record *r, mlr_decoder_terms *out, mlr_err *err)
 {
     if (mlr_block_layout_of(r->dtype) == NULL || r->old_dtype != r->dtype) {
         return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "ggml blocks for block-fields");
     }
-    return mlr_need_scratch(r, (uint64_t)r->block_new + 2 * CHUNK, need_out, err);
+    return mlr_scratch_terms(r, r->block_new, out, err);
 }
 
 typedef struct job {
@@ -135,5 +135,6 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_block_fields = {.id = MLR_STRATEGY_block_fields,
                                               .traits = MLR_NEEDS_OLD | MLR_NEEDS_INFLATE,
                                               .name = "block-fields",
-                                              .need = need,
+                                              .own_work = 2 * CHUNK,
+                                              .terms = terms,
                                               .decode = decode};

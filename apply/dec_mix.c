@@ -127,14 +127,14 @@ static step_result decode_byte(mlr_mix *m, range_in *c, const mlr_mix_sides *s,
     return WENT_ON;
 }
 
-static mlr_status need(const mlr_record *r, mlr_decoder_need *need_out, mlr_err *err)
+static mlr_status terms(const mlr_record *r, mlr_decoder_terms *out, mlr_err *err)
 {
     mlr_mix_params p;
     mlr_status st = mlr_mix_load(&p, r->model, r->model_bytes, err);
     if (st != MLR_OK) {
         return st;
     }
-    return mlr_need_scratch(r, mlr_mix_bytes(&p), need_out, err);
+    return mlr_scratch_terms(r, mlr_mix_terms(&p), out, err);
 }
 
 static mlr_status decode(const mlr_block *b, mlr_err *err)
@@ -178,5 +178,9 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
     return MLR_OK;
 }
 
-const mlr_decoder mlr_decoder_mix = {
-    .id = MLR_STRATEGY_mix, .traits = 0, .name = "mix", .need = need, .decode = decode};
+const mlr_decoder mlr_decoder_mix = {.id = MLR_STRATEGY_mix,
+                                     .traits = 0,
+                                     .name = "mix",
+                                     .own_work = MLR_MIX_OWN,
+                                     .terms = terms,
+                                     .decode = decode};

@@ -22,14 +22,23 @@ static size_t align64(size_t n)
     return (n + 63) & ~(size_t)63;
 }
 
-size_t mlr_neural_scratch_bytes(const mlr_record *r, const mlr_neural_head *h)
+/* Lists, maps and mixing have these terms; what else is in their structures is own. */
+enum {
+    CHANGE_TERMS = 2 * MLR_NEURAL_CLASSES * MLR_CHANGE_ROOM * 4,
+    SKIP_TERMS = 2 * MLR_SKIP_ROOM * 4
+};
+_Static_assert(sizeof(mlr_changes) <= CHANGE_TERMS, "lists without anything of their own");
+_Static_assert(sizeof(mlr_skips) <= SKIP_TERMS + 64, "a map and a little of its own");
+_Static_assert(sizeof(mlr_nmix) <= MLR_NMIX_TERMS + 128, "mixing and a little of its own");
+_Static_assert(MLR_NEURAL_OWN_WORK >= 64 + 128 + 4 * 64, "the little, and padding");
+
+uint64_t mlr_neural_work_terms(const mlr_record *r, const mlr_neural_head *h)
 {
-    size_t chunk = MLR_NEURAL_CHUNK;
-    size_t sums = h->rank > 0 ? (chunk + 16) * sizeof(int32_t) : 0;
-    size_t more = align64((h->form & MLR_NEURAL_SPARSE) != 0 ? sizeof(mlr_changes)
-                                                             : sizeof(mlr_skips));
-    more += (h->form & MLR_NEURAL_MIX) != 0 ? align64(sizeof(mlr_nmix)) : 0;
-    return align64(chunk * r->dtype->block_bytes + 64) + 2 * chunk + align64(sums) + more;
+    uint64_t chunk = MLR_NEURAL_CHUNK;
+    uint64_t sums = h->rank > 0 ? chunk * sizeof(int32_t) : 0;
+    uint64_t more = (h->form & MLR_NEURAL_SPARSE) != 0 ? CHANGE_TERMS : SKIP_TERMS;
+    more += (h->form & MLR_NEURAL_MIX) != 0 ? MLR_NMIX_TERMS : 0;
+    return chunk * (r->dtype->block_bytes + 2U) + sums + more;
 }
 
 void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory)
@@ -49,13 +58,13 @@ void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory)
     w->mix = (n->form & MLR_NEURAL_MIX) != 0 ? (mlr_nmix *)(void *)at : NULL;
 }
 
-mlr_status mlr_neural_block_need(const mlr_record *r, mlr_decoder_need *n, mlr_err *err)
+mlr_status mlr_neural_terms(const mlr_record *r, mlr_decoder_terms *terms, mlr_err *err)
 {
     mlr_neural_head h;
     mlr_status s = mlr_neural_head_read(r, &h, err);
     if (s == MLR_OK) {
-        n->work_bytes = mlr_neural_scratch_bytes(r, &h);
-        s = mlr_neural_need(r, &n->state_bytes, err);
+        terms->work = mlr_neural_work_terms(r, &h);
+        s = mlr_neural_state_terms(r, &terms->state, err);
     }
     return s;
 }
@@ -358,6 +367,8 @@ mlr_status mlr_neural_block_decode(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_neural = {.id = MLR_STRATEGY_neural,
                                         .traits = MLR_NEEDS_OLD,
                                         .name = "neural",
-                                        .need = mlr_neural_block_need,
+                                        .own_state = MLR_NEURAL_OWN_STATE,
+                                        .own_work = MLR_NEURAL_OWN_WORK,
+                                        .terms = mlr_neural_terms,
                                         .prepare = mlr_neural_prepare,
                                         .decode = mlr_neural_block_decode};

@@ -4,6 +4,8 @@
 const mlr_decoder mlr_decoder_neural_max = {.id = MLR_STRATEGY_neural_max,
                                             .traits = 0,
                                             .name = "neural-max",
-                                            .need = mlr_neural_block_need,
+                                            .own_state = MLR_NEURAL_OWN_STATE,
+                                            .own_work = MLR_NEURAL_OWN_WORK,
+                                            .terms = mlr_neural_terms,
                                             .prepare = mlr_neural_prepare,
                                             .decode = mlr_neural_block_decode};

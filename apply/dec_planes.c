@@ -9,9 +9,9 @@
 
 enum { MOST_PLANES = 8, CHUNK = 2048 };
 
-static mlr_status need(const mlr_record *r, mlr_decoder_need *need_out, mlr_err *err)
+static mlr_status terms(const mlr_record *r, mlr_decoder_terms *out, mlr_err *err)
 {
-    return mlr_need_scratch(r, r->block_new, need_out, err);
+    return mlr_scratch_terms(r, r->block_new, out, err);
 }
 
 /* Expands all planes into scratch; *rest is where the bytes that are no lane lie. */
@@ -96,11 +96,11 @@ static mlr_status decode_sub(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_xor_planes = {.id = MLR_STRATEGY_xor_planes,
                                             .traits = MLR_NEEDS_OLD | MLR_NEEDS_INFLATE,
                                             .name = "xor-planes",
-                                            .need = need,
+                                            .terms = terms,
                                             .decode = decode_xor};
 
 const mlr_decoder mlr_decoder_sub_planes = {.id = MLR_STRATEGY_sub_planes,
                                             .traits = MLR_NEEDS_OLD | MLR_NEEDS_INFLATE,
                                             .name = "sub-planes",
-                                            .need = need,
+                                            .terms = terms,
                                             .decode = decode_sub};

@@ -9,13 +9,13 @@ static mlr_status bad(mlr_err *err, const char *rule)
     return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, rule);
 }
 
-static mlr_status need(const mlr_record *r, mlr_decoder_need *n, mlr_err *err)
+static mlr_status terms(const mlr_record *r, mlr_decoder_terms *t, mlr_err *err)
 {
     mlr_quant_head h;
     mlr_status s = mlr_quant_head_read(r, &h, err);
     if (s == MLR_OK) {
-        n->work_bytes = mlr_quant_work_bytes(h.shape, h.form);
-        s = mlr_quant_state_bytes(&h, &n->state_bytes, err);
+        t->work = mlr_quant_work_terms(h.shape, h.form);
+        s = mlr_quant_state_terms(&h, &t->state, err);
     }
     return s;
 }
@@ -267,6 +267,8 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_neural_quant = {.id = MLR_STRATEGY_neural_quant,
                                               .traits = MLR_NEEDS_OLD,
                                               .name = "neural-quant",
-                                              .need = need,
+                                              .own_state = MLR_QUANT_OWN_STATE,
+                                              .own_work = MLR_QUANT_OWN_WORK,
+                                              .terms = terms,
                                               .prepare = mlr_quant_prepare,
                                               .decode = decode};

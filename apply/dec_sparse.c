@@ -12,10 +12,10 @@
 enum { MOST_STREAMS = 1 + 8 };
 
 /* Gaps take no more bytes than there are lanes; each change has one value. */
-static mlr_status need(const mlr_record *r, mlr_decoder_need *need_out, mlr_err *err)
+static mlr_status terms(const mlr_record *r, mlr_decoder_terms *out, mlr_err *err)
 {
     uint64_t lanes = r->block_new / mlr_lane_of(r->dtype).width;
-    return mlr_need_scratch(r, r->block_new + lanes, need_out, err);
+    return mlr_scratch_terms(r, r->block_new + lanes, out, err);
 }
 
 typedef struct changes {
@@ -140,5 +140,5 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
 const mlr_decoder mlr_decoder_sparse = {.id = MLR_STRATEGY_sparse,
                                         .traits = MLR_NEEDS_OLD | MLR_NEEDS_INFLATE,
                                         .name = "sparse",
-                                        .need = need,
+                                        .terms = terms,
                                         .decode = decode};

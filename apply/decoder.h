@@ -62,18 +62,38 @@ typedef struct mlr_block {
     const mlr_kernels *kernels;   /* never NULL */
 } mlr_block;
 
-/* Memory a decoder uses for one record (state) and for each block in flight (work). */
+/*
+ * Memory for one record (state) and for each block in flight (work) in the terms of the
+ * format: entries of tables, factors and what is learned, counted as docs/CODEC.md says.
+ * They are the same for every build and version; patches announce their maxima.
+ */
+typedef struct mlr_decoder_terms {
+    uint64_t state;
+    uint64_t work;
+} mlr_decoder_terms;
+
+/* The memory that this build takes: the terms, and what the decoder has of its own. */
 typedef struct mlr_decoder_need {
     size_t state_bytes;
     size_t work_bytes; /* without the inflater's state, which lies before it in `work` */
+    mlr_decoder_terms terms;
 } mlr_decoder_need;
 
 typedef struct mlr_decoder {
     uint8_t id;
     uint8_t traits;
     const char *name;
-    /* Sizes from a parsed header and its model bytes. NULL: nothing is needed. */
-    mlr_status (*need)(const mlr_record *r, mlr_decoder_need *need, mlr_err *err);
+    /*
+     * What this build adds to the terms: structures, padding, scratch of fixed size. It may
+     * change with every version, as no patch knows it.
+     */
+    uint16_t own_state, own_work;
+    /*
+     * Terms from a parsed header and its model bytes. NULL: none. A new strategy writes its
+     * formula into docs/CODEC.md, "Memory", and into tests/second_decoder; once released, a
+     * formula stays.
+     */
+    mlr_status (*terms)(const mlr_record *r, mlr_decoder_terms *terms, mlr_err *err);
     /* Proves the model bytes and turns them into `state` (aligned to 64). NULL: no state.
      */
     mlr_status (*prepare)(void *state, const mlr_record *r, mlr_err *err);
@@ -90,6 +110,9 @@ typedef struct mlr_decoder {
 
 /* NULL for an id this build does not know. */
 const mlr_decoder *mlr_decoder_get(unsigned id);
+
+/* Memory for a record, from its parsed header and its model bytes. */
+mlr_status mlr_decoder_need_of(const mlr_record *r, mlr_decoder_need *need, mlr_err *err);
 
 /*
  * Payloads of the zstd-based strategies begin with one byte: 0, the rest is stored as it

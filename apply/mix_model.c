@@ -133,15 +133,21 @@ static size_t line(size_t n)
     return (n + 63) & ~(size_t)63;
 }
 
-size_t mlr_mix_bytes(const mlr_mix_params *p)
+_Static_assert(MLR_MIX_OWN >= sizeof(mlr_mix) + 2 * 64, "a model without its tables");
+
+uint64_t mlr_mix_terms(const mlr_mix_params *p)
 {
     set_counts c = count_sets(p);
-    size_t head = line(sizeof(mlr_mix));
     size_t weights = (c.flag + c.recent) * FLAG_INPUTS + (c.bit + c.place) * BIT_INPUTS;
     size_t match = p->match_bits == 0 ? 0 : (size_t)1 << p->match_bits;
     size_t slots = ((size_t)1 << p->slot_bits) + ((size_t)1 << p->flag_bits);
     size_t diff = diff_tables(p) == 0 ? 0 : 2 * (512 + 256 * diff_tables(p));
-    return head + line(4 * weights) + 4 * (slots + match) + diff;
+    return 4 * (weights + slots + match) + diff;
+}
+
+size_t mlr_mix_bytes(const mlr_mix_params *p)
+{
+    return (size_t)mlr_mix_terms(p) + MLR_MIX_OWN;
 }
 
 /* --- adaptive probabilities: 22 bits of chance, 10 bits of count --- */

@@ -33,7 +33,11 @@ mlr_status mlr_mix_load(mlr_mix_params *p, const uint8_t *model, size_t n, mlr_e
 
 typedef struct mlr_mix mlr_mix;
 
-/* Memory of a model, to be aligned to 64. */
+/* Memory of a model in the terms of the format, and what it takes besides. */
+enum { MLR_MIX_OWN = 2304 };
+uint64_t mlr_mix_terms(const mlr_mix_params *p);
+
+/* Both: memory of a model, to be aligned to 64. */
 size_t mlr_mix_bytes(const mlr_mix_params *p);
 
 /* What the model sees: the base's bytes, and the new ones as far as they are known. */

@@ -4,6 +4,7 @@
 #include "apply/base/cursor.h"
 #include "apply/base/mem.h"
 #include "apply/bits.h"
+#include "apply/factor_code.h"
 #include "apply/token.h"
 
 static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r,
@@ -84,12 +85,17 @@ static size_t align64(size_t n)
     return (n + 63) & ~(size_t)63;
 }
 
-size_t mlr_neural_table_bytes(const mlr_neural_head *h)
+uint64_t mlr_neural_table_terms(const mlr_neural_head *h)
 {
     if ((h->form & MLR_NEURAL_NARROW) != 0) {
-        return align64((size_t)h->tables * (h->tokens + 1U) * sizeof(uint16_t));
+        return (uint64_t)h->tables * (h->tokens + 1U) * sizeof(uint16_t);
     }
-    return (size_t)h->tables * MLR_RANS_SCALE * sizeof(uint32_t);
+    return (uint64_t)h->tables * MLR_RANS_SCALE * sizeof(uint32_t);
+}
+
+size_t mlr_neural_table_bytes(const mlr_neural_head *h)
+{
+    return align64((size_t)mlr_neural_table_terms(h));
 }
 
 static uint64_t rank_pairs(const mlr_neural_head *h)
@@ -97,7 +103,9 @@ static uint64_t rank_pairs(const mlr_neural_head *h)
     return (h->rank + 1U) / 2;
 }
 
-mlr_status mlr_neural_need(const mlr_record *r, size_t *bytes, mlr_err *err)
+_Static_assert(MLR_NEURAL_OWN_STATE >= sizeof(mlr_neural) + 2 * 64, "a model and padding");
+
+mlr_status mlr_neural_state_terms(const mlr_record *r, uint64_t *terms, mlr_err *err)
 {
     mlr_neural_head h;
     mlr_status s = mlr_neural_head_read(r, &h, err);
@@ -106,11 +114,9 @@ mlr_status mlr_neural_need(const mlr_record *r, size_t *bytes, mlr_err *err)
     }
     uint64_t lines = 0;
     uint64_t factors = 0;
-    uint64_t total = 0;
-    size_t fixed = align64(sizeof(mlr_neural)) + mlr_neural_table_bytes(&h);
     bool ok = mlr_add_u64(h.rows, h.rank == 0 ? 0 : r->row, &lines) &&
               mlr_mul_u64(lines, rank_pairs(&h) * 2 * sizeof(int16_t), &factors) &&
-              mlr_add_u64(factors, fixed + 256, &total) && mlr_to_size(total, bytes);
+              mlr_add_u64(factors, mlr_neural_table_terms(&h), terms);
     return ok ? MLR_OK : mlr_fail(err, MLR_E_LIMIT, MLR_NO_OFFSET, "neural state size");
 }
 
@@ -291,33 +297,25 @@ bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, voi
     return mlr_bits_ok(d);
 }
 
-static bool read_factor(mlr_bits *d, mlr_bit *model, int16_t *out)
+static bool read_column(mlr_bits *d, int16_t *to, size_t n, size_t step)
 {
-    uint64_t size = mlr_bits_number_in(d, model, 2, MLR_FACTOR_NUMBER);
-    if (size > INT16_MAX) {
-        return false;
+    mlr_factor_model model;
+    mlr_factor_model_begin(&model, (unsigned)mlr_bits_even(d, 6));
+    bool ok = true;
+    for (size_t i = 0; i < n && ok; i++) {
+        ok = mlr_factor_get(d, &model, &to[i * step]);
     }
-    int v = (int)size;
-    *out = (int16_t)(size != 0 && mlr_bits_even(d, 1) != 0 ? -v : v);
-    return true;
+    return ok && mlr_bits_ok(d);
 }
 
 static bool read_factors(const mlr_neural *n, mlr_bits *d, int16_t *u, int16_t *v)
 {
-    mlr_bit model[MLR_FACTOR_ROOM];
     size_t row = (size_t)n->row;
     size_t wide = 2 * (size_t)n->rank_pairs;
     bool ok = true;
     for (size_t k = 0; k < n->rank && ok; k++) {
-        mlr_bit_reset(model, sizeof model / sizeof *model);
-        for (size_t j = 0; j < row && ok; j++) {
-            ok = read_factor(d, model, &v[(k / 2 * row + j) * 2 + k % 2]);
-        }
-        mlr_bit_reset(model, sizeof model / sizeof *model);
-        for (size_t i = 0; i < n->rows && ok; i++) {
-            ok = read_factor(d, model, &u[i * wide + k]);
-        }
-        ok = ok && mlr_bits_ok(d);
+        ok = read_column(d, v + k / 2 * row * 2 + k % 2, row, 2) &&
+             read_column(d, u + k, (size_t)n->rows, wide);
     }
     return ok;
 }

@@ -21,6 +21,7 @@ enum {
     MLR_NEURAL_CHUNK = 512, /* elements decoded at a time */
     MLR_NEURAL_GROUP = 32,  /* elements that a skip map leaves out together */
     MLR_NEURAL_RANK = 64,
+    MLR_NEURAL_OWN_STATE = 640, /* a model without tables and factors, and padding */
     MLR_NEURAL_FLIP = 0x80, /* in a context byte: the residual's sign is turned around */
     /* form bits of the model */
     MLR_NEURAL_MIX = 1,     /* mixing codes residuals; tables are where it begins */
@@ -68,9 +69,9 @@ typedef struct mlr_neural_head {
 } mlr_neural_head;
 
 mlr_status mlr_neural_head_read(const mlr_record *r, mlr_neural_head *h, mlr_err *err);
-mlr_status mlr_neural_need(const mlr_record *r, size_t *bytes, mlr_err *err);
+mlr_status mlr_neural_state_terms(const mlr_record *r, uint64_t *terms, mlr_err *err);
 
-/* `state` holds what mlr_neural_need() said, aligned to 64. */
+/* `state` holds those terms and MLR_NEURAL_OWN_STATE bytes, aligned to 64. */
 mlr_status mlr_neural_prepare(void *state, const mlr_record *r, mlr_err *err);
 
 /*
@@ -80,7 +81,8 @@ mlr_status mlr_neural_prepare(void *state, const mlr_record *r, mlr_err *err);
  * tables, tokens.
  */
 bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, void *to);
-size_t mlr_neural_table_bytes(const mlr_neural_head *h);
+uint64_t mlr_neural_table_terms(const mlr_neural_head *h);
+size_t mlr_neural_table_bytes(const mlr_neural_head *h); /* the same, padded to 64 */
 
 /* Sets all of `m` that does not come from tables and factors. */
 void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head *h);
@@ -123,8 +125,5 @@ typedef struct mlr_table_near {
     uint8_t up, up1, up2, left1, left2;
 } mlr_table_near;
 unsigned mlr_table_guess(const mlr_table_near *n);
-
-/* Factors have fewer bits. */
-enum { MLR_FACTOR_NUMBER = 16, MLR_FACTOR_ROOM = MLR_BITS_ROOM(2, MLR_FACTOR_NUMBER) };
 
 #endif

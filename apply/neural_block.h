@@ -8,9 +8,10 @@
 #include "apply/neural_mix.h"
 
 /* Probabilities of a change list: gaps and values, by class. */
+enum { MLR_CHANGE_ROOM = 65 + 260 };
 typedef struct mlr_changes {
-    mlr_bit gap[MLR_NEURAL_CLASSES][65 + 260];
-    mlr_bit value[MLR_NEURAL_CLASSES][65 + 260];
+    mlr_bit gap[MLR_NEURAL_CLASSES][MLR_CHANGE_ROOM];
+    mlr_bit value[MLR_NEURAL_CLASSES][MLR_CHANGE_ROOM];
 } mlr_changes;
 
 /* Which groups of a block carry tokens, as runs of equal flags. */
@@ -30,11 +31,13 @@ typedef struct mlr_neural_work {
     mlr_nmix *mix;                       /* NULL but in mixed records */
 } mlr_neural_work;
 
-size_t mlr_neural_scratch_bytes(const mlr_record *r, const mlr_neural_head *h);
+/* What a block takes: its terms, and MLR_NEURAL_OWN_WORK bytes. */
+enum { MLR_NEURAL_OWN_WORK = 448 };
+uint64_t mlr_neural_work_terms(const mlr_record *r, const mlr_neural_head *h);
 void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory);
 
 /* The decoder functions that both neural strategies share. */
-mlr_status mlr_neural_block_need(const mlr_record *r, mlr_decoder_need *n, mlr_err *err);
+mlr_status mlr_neural_terms(const mlr_record *r, mlr_decoder_terms *terms, mlr_err *err);
 mlr_status mlr_neural_block_decode(const mlr_block *b, mlr_err *err);
 
 static inline void mlr_changes_reset(mlr_changes *m)

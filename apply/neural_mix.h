@@ -12,7 +12,11 @@ enum {
     MLR_NMIX_INPUTS = 4,
     MLR_NMIX_CONTEXTS = 256, /* of each input */
     MLR_NMIX_NODES = 128,    /* decisions a residual may take, numbered */
-    MLR_NMIX_COLUMNS = 4096  /* whose activity is remembered; longer rows share */
+    MLR_NMIX_COLUMNS = 4096, /* whose activity is remembered; longer rows share */
+    /* memory in the terms of the format: slots and weights of 4 bytes, columns and contexts
+       of 2, and 10 KiB to look logits and rates up in */
+    MLR_NMIX_TERMS = 4 * MLR_NMIX_INPUTS * MLR_NMIX_NODES * (MLR_NMIX_CONTEXTS + 1) +
+                     2 * (MLR_NMIX_COLUMNS + MLR_NEURAL_RAW) + 10240
 };
 
 /* Codes one decision whose chance of a one is p16 / 65536, and returns it: the decoder what

@@ -9,7 +9,7 @@
 
 enum {
     /* [2] prefix: magic, version, flags, two reserved bytes, length of the header body */
-    MLR_PATCH_VERSION = 0,
+    MLR_PATCH_VERSION = 1,
     MLR_PATCH_PREFIX = 12,
     MLR_PATCH_LOSSY = 1,
     MLR_PATCH_FLAGS = MLR_PATCH_LOSSY, /* the flags this version knows */

@@ -12,7 +12,7 @@ static mlr_status peek(const uint8_t *prefix, size_t *header_bytes, mlr_err *err
         return mlr_fail(err, MLR_E_FORMAT, 0, "patch magic");
     }
     if (prefix[4] != MLR_PATCH_VERSION) {
-        return mlr_fail(err, MLR_E_UNSUPPORTED, 4, "patch format version 0");
+        return mlr_fail(err, MLR_E_UNSUPPORTED, 4, "patch format version 1");
     }
     if ((prefix[5] & ~MLR_PATCH_FLAGS) != 0 || prefix[6] != 0 || prefix[7] != 0) {
         return mlr_fail(err, MLR_E_UNSUPPORTED, 5, "patch flags of this version");
@@ -108,15 +108,6 @@ static void read_dict(mlr_cursor *c, mlr_patch_dict *d)
     d->embedded = (head & 1) != 0;
 }
 
-/*
- * What the writer's decoders took, and a little more: structures differ in size between
- * versions and processors, and a patch must not be refused for a few bytes of padding.
- */
-static uint64_t with_margin(uint64_t n)
-{
-    return n == 0 ? 0 : n + n / 16 + 256;
-}
-
 static void read_need(mlr_cursor *c, mlr_patch_need *n)
 {
     n->record_bytes = mlr_cur_varint_to(c, MLR_MAX_CHUNK, "largest record");
@@ -124,8 +115,8 @@ static void read_need(mlr_cursor *c, mlr_patch_need *n)
     n->block_new = mlr_cur_varint_to(c, MLR_MAX_BLOCK, "largest block");
     n->block_old = mlr_cur_varint_to(c, MLR_MAX_BLOCK, "largest reference of a block");
     n->glue_new = mlr_cur_varint_to(c, MLR_MAX_BLOCK, "largest glue block");
-    n->state_bytes = with_margin(mlr_cur_varint_to(c, MLR_MAX_CHUNK, "decoder state"));
-    n->work_bytes = with_margin(mlr_cur_varint_to(c, MLR_MAX_CHUNK, "decoder work memory"));
+    n->state_terms = mlr_cur_varint_to(c, MLR_MAX_CHUNK, "decoder state");
+    n->work_terms = mlr_cur_varint_to(c, MLR_MAX_CHUNK, "decoder work memory");
 }
 
 static void read_body(mlr_cursor *c, mlr_patch_header *h)

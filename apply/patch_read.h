@@ -32,8 +32,8 @@ typedef struct mlr_patch_need {
     uint64_t block_new;    /* new bytes of the largest block */
     uint64_t block_old;    /* old bytes of the largest block or glue block */
     uint64_t glue_new;     /* new bytes of the largest glue block */
-    uint64_t state_bytes;  /* decoder state */
-    uint64_t work_bytes;   /* decoder work, without the inflater's */
+    uint64_t state_terms;  /* decoder state, in the terms of the format */
+    uint64_t work_terms;   /* decoder work, likewise, without the inflater's */
 } mlr_patch_need;
 
 typedef struct mlr_patch_dict {

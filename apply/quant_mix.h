@@ -14,7 +14,12 @@ enum {
     MLR_QMIX_NODES = 16, /* decisions on one number that are mixed */
     MLR_QMIX_WIDE = 1024,
     MLR_QMIX_SLOTS = 128 + 256 + 512 + MLR_QMIX_WIDE + 256 + 256 + 576,
-    MLR_QMIX_NUMBER = 65 + (65 << 3)
+    MLR_QMIX_NUMBER = 65 + (65 << 3),
+    /* memory in the terms of the format: of each kind slots and weights of 4 bytes, 5 bytes
+       a column and 20; seventeen numbers */
+    MLR_QMIX_TERMS = 2 * (4 * MLR_QMIX_NODES * (MLR_QMIX_SLOTS + MLR_QMIX_INPUTS) +
+                          5 * MLR_QMIX_WIDE + 20) +
+                     17 * 4 * MLR_QMIX_NUMBER
 };
 
 /* Codes `bit`, whose chance to be 1 is p16 / 65536; a decoder ignores `bit` and returns

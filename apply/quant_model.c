@@ -102,18 +102,19 @@ static mlr_neural_head table_head(const mlr_quant_head *h, unsigned kind)
                              .tokens = h->tokens[kind]};
 }
 
-mlr_status mlr_quant_state_bytes(const mlr_quant_head *h, size_t *bytes, mlr_err *err)
+_Static_assert(MLR_QUANT_OWN_STATE >= sizeof(mlr_quant_model) + 5 * 64,
+               "a model and padding");
+
+mlr_status mlr_quant_state_terms(const mlr_quant_head *h, uint64_t *terms, mlr_err *err)
 {
-    size_t tables = 0;
+    uint64_t tables = 0;
     for (unsigned k = 0; k < MLR_QUANT_KINDS; k++) {
         mlr_neural_head t = table_head(h, k);
-        tables += h->tables[k] == 0 ? 0 : mlr_neural_table_bytes(&t);
+        tables += h->tables[k] == 0 ? 0 : mlr_neural_table_terms(&t);
     }
     uint64_t ratios = 0;
-    bool ok =
-        mlr_mul_u64(h->channels, sizeof(int32_t), &ratios) &&
-        mlr_add_u64(ratios, align64(sizeof(mlr_quant_model)) + 64 + tables, &ratios) &&
-        mlr_to_size(ratios, bytes);
+    bool ok = mlr_mul_u64(h->channels, sizeof(int32_t), &ratios) &&
+              mlr_add_u64(ratios, tables, terms);
     return ok ? MLR_OK : mlr_fail(err, MLR_E_LIMIT, MLR_NO_OFFSET, "quant state size");
 }
 
@@ -213,14 +214,24 @@ static size_t chunk_codes(const mlr_quant_shape *s)
 /* Groups of a chunk have at most 1,024 numbers: fewer than any chunk's codes. */
 static size_t step_of(const mlr_quant_shape *s)
 {
-    return align64(chunk_codes(s) + 64);
+    return chunk_codes(s) + 64;
+}
+
+_Static_assert(sizeof(mlr_quant_mix) <= MLR_QMIX_TERMS + 256,
+               "mixing and a little of its own");
+_Static_assert(MLR_QUANT_OWN_WORK >= sizeof(mlr_quant_work) + 256 + 8 * 64,
+               "a chunk's structure, the little, and padding");
+
+uint64_t mlr_quant_work_terms(const mlr_quant_shape *s, unsigned form)
+{
+    uint64_t chunk = chunk_codes(s);
+    uint64_t mixing = MLR_QMIX_TERMS + 3 * chunk;
+    return 5 * chunk + ((form & MLR_QUANT_MIXED) != 0 ? mixing : 0);
 }
 
 size_t mlr_quant_work_bytes(const mlr_quant_shape *s, unsigned form)
 {
-    size_t mixing = align64(sizeof(mlr_quant_mix)) + 3 * step_of(s);
-    return align64(sizeof(mlr_quant_work)) + 5 * step_of(s) +
-           ((form & MLR_QUANT_MIXED) != 0 ? mixing : 0);
+    return (size_t)mlr_quant_work_terms(s, form) + MLR_QUANT_OWN_WORK;
 }
 
 mlr_quant_work *mlr_quant_work_begin(const mlr_quant_shape *s, unsigned form, void *memory)

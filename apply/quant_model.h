@@ -25,6 +25,9 @@ enum {
 
 enum { MLR_QUANT_RAW = 128, MLR_QUANT_TOP_BIAS = 2048 };
 
+/* What a decoder takes beside the terms: structures and padding. */
+enum { MLR_QUANT_OWN_STATE = 1024, MLR_QUANT_OWN_WORK = 3200 };
+
 typedef struct mlr_quant_model {
     const mlr_quant_shape *shape;
     uint8_t form;
@@ -50,12 +53,12 @@ typedef struct mlr_quant_head {
 } mlr_quant_head;
 
 mlr_status mlr_quant_head_read(const mlr_record *r, mlr_quant_head *h, mlr_err *err);
-mlr_status mlr_quant_state_bytes(const mlr_quant_head *h, size_t *bytes, mlr_err *err);
+mlr_status mlr_quant_state_terms(const mlr_quant_head *h, uint64_t *terms, mlr_err *err);
 
 /* Sets all of `q` that does not come from tables and ratios. */
 void mlr_quant_model_shape(mlr_quant_model *q, const mlr_quant_head *h);
 
-/* `state` holds what mlr_quant_state_bytes() said, aligned to 64. */
+/* `state` holds those terms and MLR_QUANT_OWN_STATE bytes, aligned to 64. */
 mlr_status mlr_quant_prepare(void *state, const mlr_record *r, mlr_err *err);
 
 /* Ratios are stored as their distance from 1 in steps of 2^-fine. */
@@ -71,7 +74,8 @@ typedef struct mlr_quant_work {
     mlr_quant_mix *mix;
 } mlr_quant_work;
 
-size_t mlr_quant_work_bytes(const mlr_quant_shape *s, unsigned form);
+uint64_t mlr_quant_work_terms(const mlr_quant_shape *s, unsigned form);
+size_t mlr_quant_work_bytes(const mlr_quant_shape *s, unsigned form); /* of this build */
 mlr_quant_work *mlr_quant_work_begin(const mlr_quant_shape *s, unsigned form, void *memory);
 
 /* Lanes that a stream of n numbers is spread over. */

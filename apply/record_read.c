@@ -138,19 +138,16 @@ static void read_need(mlr_cursor *c, mlr_record_head *r, const mlr_patch_need *m
                        r->record.block_old, most->block_old);
     }
     r->need = (mlr_decoder_need){0};
-    if (mlr_cur_ok(c) && r->record.decoder->need != NULL) {
-        r->record.decoder->need(&r->record, &r->need, c->err);
-    }
-    if (!mlr_cur_ok(c)) {
+    if (!mlr_cur_ok(c) || mlr_decoder_need_of(&r->record, &r->need, c->err) != MLR_OK) {
         return;
     }
-    if (r->need.state_bytes > most->state_bytes) {
+    if (r->need.terms.state > most->state_terms) {
         mlr_fail_limit(c->err, at, "decoder state that the header announced",
-                       r->need.state_bytes, most->state_bytes);
+                       r->need.terms.state, most->state_terms);
     }
-    if (r->need.work_bytes > most->work_bytes) {
+    if (r->need.terms.work > most->work_terms) {
         mlr_fail_limit(c->err, at, "decoder work memory that the header announced",
-                       r->need.work_bytes, most->work_bytes);
+                       r->need.terms.work, most->work_terms);
     }
 }
 

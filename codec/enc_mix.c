@@ -397,10 +397,10 @@ static void set_columns(mlr_mix_params *p, const mlr_record *r)
 
 static bool affordable(const mlr_encoding *e, const mlr_record *r, const mlr_mix_params *p)
 {
-    mlr_decoder_need need = {0};
+    mlr_decoder_terms terms = {0};
     mlr_err err = {0};
-    return mlr_need_scratch(r, mlr_mix_bytes(p), &need, &err) == MLR_OK &&
-           (e->max_work == 0 || need.work_bytes <= e->max_work);
+    return mlr_scratch_terms(r, mlr_mix_terms(p), &terms, &err) == MLR_OK &&
+           (e->max_work == 0 || terms.work <= e->max_work);
 }
 
 /* A whole small record, to try parameters on. */

@@ -489,9 +489,25 @@ static size_t write_skips(scratch *m, size_t n, mlr_buf *map)
     return used;
 }
 
+/* Every lane takes about three bytes more: few of them where that would show. */
 static unsigned lanes_for(size_t n)
 {
     return n >= 32768 ? 32 : n >= 4096 ? 8 : n >= 1024 ? 2 : 1;
+}
+
+static size_t encode_rans(mlr_rans_job *job, mlr_rans_encode_fn fast, uint16_t *words,
+                          uint32_t *state)
+{
+    enum { SHORT = 2048 }; /* words that so many lanes are too many for */
+    size_t n = fast != NULL && job->lanes == MLR_RANS_LANES
+                   ? fast(job, words, state)
+                   : mlr_rans_encode(job, words, state);
+    while (job->lanes > 1 && n < SHORT / MLR_RANS_LANES * job->lanes) {
+        job->lanes /= 4;
+        job->lanes += job->lanes == 0;
+        n = mlr_rans_encode(job, words, state);
+    }
+    return n;
 }
 
 static void append_words(mlr_buf *out, const uint16_t *words, size_t n)
@@ -516,10 +532,7 @@ static bool put_tokens(const mlr_neural_plan *p, const mlr_neural_kernels *kerne
                         .token = m->token,
                         .n = used,
                         .lanes = lanes_for(used)};
-    mlr_rans_encode_fn fast = kernels->rans_encode;
-    size_t words = fast != NULL && job.lanes == MLR_RANS_LANES
-                       ? fast(&job, m->words, state)
-                       : mlr_rans_encode(&job, m->words, state);
+    size_t words = encode_rans(&job, kernels->rans_encode, m->words, state);
     if (words == SIZE_MAX || map.failed) {
         out->failed |= map.failed;
         mlr_buf_release(&map);

@@ -40,7 +40,7 @@ static mlr_status write_head(const mlr_encoding *e, const mlr_view *v, mlr_quant
 static bool should_mix(const mlr_encoding *e, const mlr_record *r, const mlr_quant_shape *s)
 {
     uint64_t codes = r->new_bytes / r->dtype->block_bytes * mlr_quant_items(s);
-    bool fits = e->max_work == 0 || e->max_work >= mlr_quant_work_bytes(s, MLR_QUANT_MIXED);
+    bool fits = e->max_work == 0 || e->max_work >= mlr_quant_work_terms(s, MLR_QUANT_MIXED);
     uint64_t most = e->level >= MAX_LEVEL ? UINT64_MAX
                     : s->supers > 0       ? MIX_BLOCKS
                                           : MIX_PLAIN;

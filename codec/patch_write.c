@@ -57,7 +57,7 @@ static void add_body(mlr_buf *b, const mlr_patch_writer *w, bool padded)
     const mlr_patch_need *n = &w->need;
     uint64_t numbers[] = {w->strategies,  w->records,   d->tensors,   n->record_bytes,
                           n->block_bytes, n->block_new, n->block_old, n->glue_new,
-                          n->state_bytes, n->work_bytes};
+                          n->state_terms, n->work_terms};
     mlr_buf_varint(b, strlen(MLR_VERSION));
     mlr_buf_add(b, MLR_VERSION, strlen(MLR_VERSION));
     mlr_buf_varint(b, d->zstd_version);
@@ -182,8 +182,8 @@ void mlr_patch_writer_need(mlr_patch_writer *w, const mlr_record *r,
     w->strategies |= (uint64_t)1 << r->decoder->id;
     raise(glue ? &w->need.glue_new : &w->need.block_new, r->block_new);
     raise(&w->need.block_old, r->old_bytes > 0 ? r->block_old : 0);
-    raise(&w->need.state_bytes, need->state_bytes);
-    raise(&w->need.work_bytes, need->work_bytes);
+    raise(&w->need.state_terms, need->terms.state);
+    raise(&w->need.work_terms, need->terms.work);
 }
 
 static mlr_status write_header(mlr_patch_writer *w, const mlr_buf *header, mlr_err *err)

@@ -263,6 +263,18 @@ static uint32_t *index_records(const planner *p)
     return first;
 }
 
+static bool is_crowded(const planner *p)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < p->record_count; i++) {
+        const mlr_plan_record *r = &p->records[i];
+        if (!r->copy && r->bytes.len <= MLR_LITTLE_RECORD) {
+            sum += r->bytes.len;
+        }
+    }
+    return sum > MLR_CROWD;
+}
+
 mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_options *o,
                          mlr_pool *pool, mlr_err *err)
 {
@@ -303,6 +315,7 @@ mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_op
                       .glue_bytes = glue_bytes,
                       .small_bytes = p.small_bytes,
                       .level = o->choice.level,
+                      .crowded = is_crowded(&p),
                       .new_bytes = model_bytes(model),
                       .old_bytes = model_bytes(m->old_model)};
     return err->status;

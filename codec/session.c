@@ -12,12 +12,12 @@ static mlr_status no_memory(mlr_err *err)
 static mlr_status prepare_decoder(mlr_session *s, mlr_err *err)
 {
     const mlr_decoder *d = s->record.decoder;
-    if (d->need != NULL && d->need(&s->record, &s->need, err) != MLR_OK) {
+    if (mlr_decoder_need_of(&s->record, &s->need, err) != MLR_OK) {
         return err->status;
     }
     const mlr_encoding *e = s->encoding;
-    if ((e->max_state > 0 && s->need.state_bytes > e->max_state) ||
-        (e->max_work > 0 && s->need.work_bytes > e->max_work)) {
+    if ((e->max_state > 0 && s->need.terms.state > e->max_state) ||
+        (e->max_work > 0 && s->need.terms.work > e->max_work)) {
         return mlr_fail(err, MLR_E_UNSUPPORTED, MLR_NO_OFFSET, "memory of the device");
     }
     if (s->need.state_bytes == 0) {

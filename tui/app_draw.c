@@ -55,6 +55,7 @@ static void draw_title(const mlr_app *app, mlr_pane v)
 {
     int at = mlr_put(v, 0, 1, MLR_ROLE_TITLE, "mallorn") + 2;
     int room = v.cols - at - draw_job(app, v) - 1;
+    room -= app->stale_old || app->stale_new ? 14 : 0;
     const mlr_ui_session *s = &app->session;
     const char *a = s->old_path;
     const char *b = s->new_path;
@@ -77,9 +78,18 @@ static void draw_title(const mlr_app *app, mlr_pane v)
     }
     mlr_elide_middle(text, sizeof text, a, strlen(a), wa);
     at = mlr_put(v, 0, at, MLR_ROLE_TITLE_PATH, text);
+    if (app->stale_old) {
+        at = mlr_put(v, 0, at, MLR_ROLE_WARNING, "!");
+    }
     at = mlr_put(v, 0, at, MLR_ROLE_DIM, " → ");
     mlr_elide_middle(text, sizeof text, b, strlen(b), wb);
-    mlr_put(v, 0, at, MLR_ROLE_TITLE_PATH, text);
+    at = mlr_put(v, 0, at, MLR_ROLE_TITLE_PATH, text);
+    if (app->stale_new) {
+        at = mlr_put(v, 0, at, MLR_ROLE_WARNING, "!");
+    }
+    if (app->stale_old || app->stale_new) {
+        mlr_put(v, 0, at + 2, MLR_ROLE_WARNING, "! stale: R");
+    }
 }
 
 /* How tabs are drawn: with spaces round them, tightly, or by their keys alone. */

@@ -252,6 +252,7 @@ void mlr_desk_matched(mlr_app *app, const mlr_matching *m)
     d->job.started_ms = app->now_ms;
     qsort_r(d->by_size, d->travelling, sizeof *d->by_size, larger_first, rows->row);
     d->outlook->device = mlr_desk_device(d);
+    mlr_outlook_remember(d->outlook, app->forecast_dir, &app->session);
     d->outlook->dict = d->dict;
     d->outlook->dict_bytes = d->dict_bytes;
     if (m != NULL) {

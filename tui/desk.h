@@ -121,6 +121,9 @@ mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick);
 
+/* Sets the memory budget as if the user had typed it. */
+void mlr_desk_set_memory(mlr_app *app, uint64_t bytes);
+
 /* The same of any pick of a row; one that says nothing (level 0) is auto. */
 mlr_pick mlr_desk_full_pick(mlr_pick pick);
 

@@ -339,6 +339,14 @@ void mlr_desk_change_device(mlr_app *app)
     mlr_desk_show(app);
 }
 
+void mlr_desk_set_memory(mlr_app *app, uint64_t bytes)
+{
+    app->desk.budgets.memory = bytes;
+    mlr_desk_change_device(app);
+    (void)mlr_choice_log_budgets(&app->desk.log, &app->desk.budgets);
+    mlr_rows_touch(&app->session.rows);
+}
+
 static void set_budget(mlr_app *app, int which, const char *text)
 {
     mlr_budgets *b = &app->desk.budgets;

@@ -10,6 +10,7 @@
 
 typedef struct runner {
     mlr_app *app;
+    bool hurried;  /* keys do not wait for jobs */
     uint64_t line; /* from 1 */
     mlr_err *err;
 } runner;
@@ -134,6 +135,41 @@ static mlr_status expect(runner *r, const char *text)
     return found ? MLR_OK : wrong(r, "a text on the screen", text);
 }
 
+/* Keys act on what was drawn: arranging happens there, as it does with people. */
+static void show(runner *r)
+{
+    mlr_grid g;
+    mlr_grid_init(&g, r->app->alloc, &r->app->glyphs);
+    mlr_app_draw(r->app, &g);
+    mlr_grid_release(&g);
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Jobs work on meanwhile, as they do while a person looks on. */
+static mlr_status look_on(runner *r, const char *arg)
+{
+    char *end = NULL;
+    long ms = strtol(arg, &end, 10);
+    if (*end != '\0' || ms < 1 || ms > 60000) {
+        return wrong(r, "@look MILLISECONDS", arg);
+    }
+    for (uint64_t start = now_ms(); now_ms() - start < (uint64_t)ms;) {
+        r->app->now_ms = now_ms();
+        (void)mlr_app_poll(r->app);
+        show(r);
+        (void)nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    return MLR_OK;
+}
+
+static mlr_status type_keys(runner *r, const char *p);
+
 static mlr_status direct(runner *r, const char *name, const char *arg)
 {
     static const char *const depths[] = {"mono", "8", "16", "256", "rgb", NULL};
@@ -152,6 +188,15 @@ static mlr_status direct(runner *r, const char *name, const char *arg)
         r->app->depth = (mlr_color_depth)index_of(depths, arg);
         return MLR_OK;
     }
+    if (strcmp(name, "look") == 0) {
+        return look_on(r, arg);
+    }
+    if (strcmp(name, "hurry") == 0) {
+        r->hurried = true;
+        mlr_status s = type_keys(r, arg);
+        r->hurried = false;
+        return s;
+    }
     if (strcmp(name, "wait") == 0) {
         mlr_script_settle(r->app);
         return MLR_OK;
@@ -166,15 +211,6 @@ static mlr_status direct(runner *r, const char *name, const char *arg)
     return wrong(r, "a directive that exists", name);
 }
 
-/* Keys act on what was drawn: arranging happens there, as it does with people. */
-static void show(runner *r)
-{
-    mlr_grid g;
-    mlr_grid_init(&g, r->app->alloc, &r->app->glyphs);
-    mlr_app_draw(r->app, &g);
-    mlr_grid_release(&g);
-}
-
 static void press(runner *r, mlr_key key)
 {
     mlr_app_key(r->app, key);
@@ -183,7 +219,9 @@ static void press(runner *r, mlr_key key)
         r->app->wishes.edit = NULL;
         mlr_rules_edited(r->app, mlr_editor_run(path));
     }
-    mlr_script_settle(r->app);
+    if (!r->hurried) {
+        mlr_script_settle(r->app);
+    }
     show(r);
 }
 

@@ -371,25 +371,35 @@ static bool put_in_place(mlr_out_dir *o, char *aside, size_t room)
 }
 
 /* What was replaced holds nothing but files of the same names: that was seen before. */
-static void remove_replaced(mlr_out_dir *o, const char *aside)
+static void remove_replaced(mlr_out_dir *o, int old, const char *aside)
 {
-    int old = mlr_sys_openat(o->sys, o->parent, aside, DIR_FLAGS | O_NOFOLLOW, 0);
-    if (old < 0) {
-        old = mlr_sys_openat(o->sys, o->parent, aside, DIR_FLAGS | O_NOFOLLOW, 0);
-    }
-    if (old >= 0) {
-        remove_made(o, old);
-        mlr_sys_close(o->sys, old);
-    }
+    remove_made(o, old);
     remove_one(o, o->parent, aside, AT_REMOVEDIR);
+}
+
+/* Opened before it is replaced: afterwards it would be too late to fail. */
+static int open_replaced(mlr_out_dir *o, mlr_err *err)
+{
+    if (!o->replaces) {
+        return -1;
+    }
+    int old = mlr_sys_openat(o->sys, o->parent, o->name, DIR_FLAGS | O_NOFOLLOW, 0);
+    if (old < 0) {
+        fail(o, "output that can be seen", err);
+    }
+    return old;
 }
 
 mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
 {
     char aside[64] = "";
-    if (sync_inside(o, err) == MLR_OK && mlr_sys_fchmod(o->sys, o->dir, o->mode) < 0) {
+    /* Before the sync, so that the mode is as durable as the names. */
+    if (mlr_sys_fchmod(o->sys, o->dir, o->mode) < 0) {
         fail(o, "output that takes a mode", err);
+    } else {
+        sync_inside(o, err);
     }
+    int old = err->status == MLR_OK ? open_replaced(o, err) : -1;
     if (err->status == MLR_OK && !put_in_place(o, aside, sizeof aside)) {
         if (errno == EEXIST || errno == ENOTEMPTY) {
             refuse(o, "output that does not exist yet", err);
@@ -402,9 +412,14 @@ mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
         if (!sync_dir(o, o->parent)) {
             fail(o, "directory that keeps the finished output's name", err);
         }
+    } else {
+        (void)mlr_sys_fchmod(o->sys, o->dir, 0700); /* so that it can be emptied */
     }
     if (aside[0] != '\0') {
-        remove_replaced(o, aside);
+        remove_replaced(o, old, aside);
+    }
+    if (old >= 0) {
+        mlr_sys_close(o->sys, old);
     }
     mlr_out_dir_discard(o);
     return err->status;

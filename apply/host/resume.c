@@ -39,14 +39,24 @@ static mlr_status read_part(void *ctx, uint64_t off, void *dst, size_t n, mlr_er
     return MLR_OK;
 }
 
+static bool load_entry(const mlr_resume *r, unsigned slot, uint8_t *entry)
+{
+    ssize_t got = 1;
+    size_t done = 0;
+    for (; done < ENTRY && got > 0; done += got > 0 ? (size_t)got : 0) {
+        got = mlr_sys_pread(r->out.sys, r->journal, entry + done, ENTRY - done,
+                            (off_t)(slot * SLOT + done));
+    }
+    return done == ENTRY;
+}
+
 /* Bytes that the entry in a slot vouches for, and their hash; false where it is no entry of
    this patch. */
 static bool read_entry(const mlr_resume *r, unsigned slot, uint64_t *bytes, uint64_t *hash)
 {
     uint8_t e[ENTRY];
-    if (mlr_sys_pread(r->out.sys, r->journal, e, ENTRY, (off_t)slot * SLOT) != ENTRY ||
-        memcmp(e, JOURNAL_MAGIC, 8) != 0 || mlr_load64(e + 8) != r->key ||
-        mlr_load64(e + 32) != mlr_xxh64_of(e, 32)) {
+    if (!load_entry(r, slot, e) || memcmp(e, JOURNAL_MAGIC, 8) != 0 ||
+        mlr_load64(e + 8) != r->key || mlr_load64(e + 32) != mlr_xxh64_of(e, 32)) {
         return false;
     }
     *bytes = mlr_load64(e + 16);
@@ -135,6 +145,22 @@ void mlr_resume_every(mlr_resume *r, uint64_t n)
     r->every = n;
 }
 
+/* Short writes are nobody's concern. */
+static bool write_entry(const mlr_resume *r, const uint8_t *entry)
+{
+    size_t done = 0;
+    while (done < ENTRY) {
+        ssize_t put = mlr_sys_pwrite(r->out.sys, r->journal, entry + done, ENTRY - done,
+                                     (off_t)(r->slot * SLOT + done));
+        if (put <= 0) {
+            errno = put < 0 ? errno : EIO;
+            return false;
+        }
+        done += (size_t)put;
+    }
+    return true;
+}
+
 mlr_status mlr_resume_checkpoint(mlr_resume *r, mlr_err *err)
 {
     if (r->out.sys == NULL || r->out.failed || r->certain == r->out.written) {
@@ -146,8 +172,7 @@ mlr_status mlr_resume_checkpoint(mlr_resume *r, mlr_err *err)
     mlr_store64(e + 16, r->out.written);
     mlr_store64(e + 24, mlr_xxh64_end(&r->hash));
     mlr_store64(e + 32, mlr_xxh64_of(e, 32));
-    if (mlr_sys_fsync(r->out.sys, r->out.fd) < 0 ||
-        mlr_sys_pwrite(r->out.sys, r->journal, e, ENTRY, (off_t)r->slot * SLOT) != ENTRY ||
+    if (mlr_sys_fsync(r->out.sys, r->out.fd) < 0 || !write_entry(r, e) ||
         mlr_sys_fsync(r->out.sys, r->journal) < 0) {
         r->out.failed = true;
         return fail(r, "checkpoint that can be made durable", err);
@@ -166,13 +191,21 @@ mlr_status mlr_resume_write(mlr_resume *r, const void *src, size_t n, mlr_err *e
     return r->out.written - r->certain >= r->every ? mlr_resume_checkpoint(r, err) : MLR_OK;
 }
 
+/* Once more after a passing fault: nobody else removes it. */
+static void remove_journal(const mlr_sys *sys, int dir, const char *name)
+{
+    if (mlr_sys_unlinkat(sys, dir, name) < 0 && errno != ENOENT) {
+        (void)mlr_sys_unlinkat(sys, dir, name);
+    }
+}
+
 static void end_journal(mlr_resume *r, bool remove)
 {
     if (r->out.sys == NULL || r->journal < 0) {
         return;
     }
     if (remove) {
-        (void)mlr_sys_unlinkat(r->out.sys, r->out.dir, r->journal_name);
+        remove_journal(r->out.sys, r->out.dir, r->journal_name);
     }
     mlr_sys_close(r->out.sys, r->journal);
     r->journal = -1;
@@ -185,7 +218,7 @@ mlr_status mlr_resume_publish(mlr_resume *r, mlr_err *err)
     /* The journal goes last: one that outlives its file is only ignored. */
     mlr_status status = mlr_out_publish(&r->out, err);
     if (dir >= 0) {
-        (void)mlr_sys_unlinkat(sys, dir, r->journal_name);
+        remove_journal(sys, dir, r->journal_name);
         mlr_sys_close(sys, dir);
         mlr_sys_close(sys, r->journal);
         r->journal = -1;

@@ -76,7 +76,9 @@ static void refuses_a_header_by_rule(void **state)
     (void)state;
     set(0, 'X');
     expect_header(MLR_E_FORMAT, 0);
-    set(4, 1);
+    set(4, 0);
+    expect_header(MLR_E_UNSUPPORTED, 4);
+    set(4, 2);
     expect_header(MLR_E_UNSUPPORTED, 4);
     set(5, 2);
     expect_header(MLR_E_UNSUPPORTED, 5);
@@ -212,7 +214,7 @@ static void refuses_chunks_by_rule(void **state)
 static mlr_patch_header limits(void)
 {
     return (mlr_patch_header){.need = {.record_bytes = 100,
-                                       .work_bytes = 64,
+                                       .work_terms = 64,
                                        .block_bytes = 100,
                                        .block_new = 64,
                                        .block_old = 64,
@@ -299,6 +301,33 @@ static void refuses_records_by_rule(void **state)
     assert_err(&err, MLR_E_LIMIT, 505);
 }
 
+/* mix with 64 slots, 64 flags, few sets of weights and nothing else:
+   4 * (64 + 64) + 4 * 77 = 820, whatever the structures of this build take. */
+static void holds_records_to_the_announced_memory_terms(void **state)
+{
+    (void)state;
+    static const uint64_t size = 64;
+    const uint8_t record[] = {11, 0, 0, 0, 32, 0, 0, 0, 0, 16, 5, 6, 6, 0, 15, 1};
+    for (uint64_t announced = 819; announced <= 821; announced++) {
+        mlr_patch_header h = limits();
+        h.strategies = 1u << MLR_STRATEGY_mix;
+        h.need.work_terms = announced;
+        mlr_err err = {0};
+        mlr_record_head r;
+        mlr_cursor c = {.base = record, .size = sizeof record, .err = &err};
+        mlr_record_read(&r, &c, &h, &size, false);
+        if (announced < 820) {
+            assert_err(&err, MLR_E_LIMIT, 0);
+            assert_int_equal(err.found, 820);
+            continue;
+        }
+        assert_no_err(&err);
+        assert_int_equal(r.need.terms.work, 820);
+        assert_int_equal(r.need.work_bytes, 820 + r.record.decoder->own_work);
+        assert_int_equal(r.need.state_bytes, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +338,7 @@ int main(void)
         cmocka_unit_test(refuses_strategies_it_does_not_know),
         cmocka_unit_test(refuses_chunks_by_rule),
         cmocka_unit_test(refuses_records_by_rule),
+        cmocka_unit_test(holds_records_to_the_announced_memory_terms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

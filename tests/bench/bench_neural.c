@@ -170,7 +170,7 @@ static void decode_all(const mlr_record *r, const pair *p, const payloads *in, u
 {
     mlr_err err = {0};
     mlr_decoder_need need = {0};
-    if (r->decoder->need(r, &need, &err) != MLR_OK) {
+    if (mlr_decoder_need_of(r, &need, &err) != MLR_OK) {
         die("need", &err);
     }
     void *state = aligned_alloc(64, (need.state_bytes + 127) & ~(size_t)63);

@@ -100,9 +100,7 @@ static double decode_once(bench *b)
     mlr_err err = {0};
     mlr_decoder_need need = {0};
     mlr_inflater f = mlr_inflate_zstd();
-    if (b->r.decoder->need != NULL) {
-        b->r.decoder->need(&b->r, &need, &err);
-    }
+    (void)mlr_decoder_need_of(&b->r, &need, &err);
     size_t work = need.work_bytes + ((f.state_bytes + 63) & ~(size_t)63) + 64;
     void *memory = aligned_alloc(64, work & ~(size_t)63);
     void *state = aligned_alloc(64, (need.state_bytes + 127) & ~(size_t)63);

@@ -67,9 +67,11 @@ works strategies --json
 
 # --- one megabyte, held to it by the system -----------------------------------------------
 works diff old.gguf new.gguf -o small.ggup --device 1M
-works patch old.gguf small.ggup -o out.gguf -f --streaming --buffer-size 1048576
-same out.gguf new.gguf
-if command -v prlimit >/dev/null && ! nm -D "$MALLORN" 2>/dev/null | grep -q __asan; then
+# A program that counts or checks itself takes more than its own memory.
+instrumented=$(nm "$MALLORN" 2>/dev/null | grep -m1 -e __asan -e __llvm_profile)
+[ -n "$instrumented" ] || works patch old.gguf small.ggup -o out.gguf -f --streaming --buffer-size 1048576
+[ -n "$instrumented" ] || same out.gguf new.gguf
+if command -v prlimit >/dev/null && [ -z "$instrumented" ]; then
     prlimit --data=1048576 "$MALLORN" patch old.gguf small.ggup -o out.gguf -f -q --streaming \
         --buffer-size 1048576 || fail "does not run in one MiB"
     same out.gguf new.gguf

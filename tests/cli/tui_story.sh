@@ -43,7 +43,10 @@ for f in tuned.f16.sftp tuned.f16.sftp.yaml tuned.f16.sftp.json; do
     [ -s "$f" ] || fail "$f was not written"
 done
 cp base.f16.safetensors device.safetensors
-"$MALLORN" patch device.safetensors tuned.f16.sftp -o got.safetensors --buffer-size 1M --quiet ||
+# A program that counts or checks itself takes more than its own memory.
+budget=1M
+nm "$MALLORN" 2>/dev/null | grep -q -e __asan -e __llvm_profile && budget=16M
+"$MALLORN" patch device.safetensors tuned.f16.sftp -o got.safetensors --buffer-size $budget --quiet ||
     fail "applying within 1 MiB"
 cmp -s got.safetensors tuned.f16.safetensors || fail "the applied model is not the new one"
 "$MALLORN" diff base.f16.safetensors tuned.f16.safetensors --profile tuned.f16.sftp.yaml \
@@ -67,7 +70,7 @@ play refused <<'KEYS'
 @wait
 <C-r> x S
 @wait
-@expect ✗
+@expect exists: tick Replace
 KEYS
 cmp -s again.sftp tuned.f16.sftp || fail "a refused export changed the patch"
 

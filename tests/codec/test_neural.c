@@ -589,7 +589,7 @@ static void survives_damage_alike(void **state)
             uint8_t was = b->data[at];
             b->data[at] = (uint8_t)rng_next(&r);
             mlr_err none = {0};
-            if (coded.record.decoder->need(&coded.record, &coded.need, &none) == MLR_OK) {
+            if (mlr_decoder_need_of(&coded.record, &coded.need, &none) == MLR_OK) {
                 mlr_status a = decode_with(&c, &coded, &mlr_kernels_scalar, out[0]);
                 assert_int_equal(decode_with(&c, &coded, mlr_host_kernels(), out[1]), a);
                 refused += a != MLR_OK;

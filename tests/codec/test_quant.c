@@ -245,7 +245,7 @@ static strat_case case_of(const mlr_dtype *t, const uint8_t *old, const uint8_t 
 static void both_ways(strat_case c)
 {
     strat_round_trip(&c);
-    c.e.max_work = mlr_quant_work_bytes(mlr_quant_shape_of(c.dtype), 0);
+    c.e.max_work = mlr_quant_work_terms(mlr_quant_shape_of(c.dtype), 0);
     strat_round_trip(&c);
     c.e.max_state = 4096;
     strat_round_trip(&c);
@@ -427,7 +427,7 @@ static void bears_garbage(void **state)
         make_pair(&r, d, CODES, old, now, n);
         strat_case c = case_of(d, old, now, n, 3);
         if (round % 3 != 0) {
-            c.e.max_work = mlr_quant_work_bytes(mlr_quant_shape_of(d), 0);
+            c.e.max_work = mlr_quant_work_terms(mlr_quant_shape_of(d), 0);
         }
         strat_coded coded;
         mlr_err err = {0};
@@ -438,7 +438,7 @@ static void bears_garbage(void **state)
             b->data[rng_below(&r, b->size)] = (uint8_t)rng_next(&r);
         }
         mlr_decoder_need need = {0};
-        if (coded.record.decoder->need(&coded.record, &need, &err) == MLR_OK) {
+        if (mlr_decoder_need_of(&coded.record, &need, &err) == MLR_OK) {
             coded.need = need;
             mlr_status s = strat_decode(&c, &coded, out, &err);
             assert_true(s == MLR_OK || s == MLR_E_FORMAT);
@@ -454,7 +454,7 @@ static void refuses_a_cut_payload(void **state)
     uint8_t old[1800], now[1800], out[1800];
     make_pair(&r, type("q4_0"), CODES, old, now, sizeof old);
     strat_case c = case_of(type("q4_0"), old, now, sizeof old, 3);
-    c.e.max_work = mlr_quant_work_bytes(shape("q4_0"), 0);
+    c.e.max_work = mlr_quant_work_terms(shape("q4_0"), 0);
     strat_coded coded;
     mlr_err err = {0};
     assert_int_equal(strat_encode(&c, &coded, &err), MLR_OK);

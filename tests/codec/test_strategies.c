@@ -293,7 +293,7 @@ static void mix_fits_the_memory_it_is_given(void **state)
         strat_coded coded;
         mlr_err err = {0};
         assert_int_equal(strat_encode(&c, &coded, &err), MLR_OK);
-        assert_true(coded.need.work_bytes <= most);
+        assert_true(coded.need.terms.work <= most);
         assert_int_equal(strat_decode(&c, &coded, out, &err), MLR_OK);
         assert_memory_equal(out, now, LENGTH);
         strat_release(&coded);

@@ -5,7 +5,7 @@
 #   apt-get install qemu-user gcc-s390x-linux-gnu gcc-powerpc-linux-gnu gcc-arm-linux-gnueabihf
 #     gcc-aarch64-linux-gnu, and libc6-dev-CPU-cross of each
 root=$(pwd)
-home=$root/tests/golden/patches
+home=$root/tests/golden/patches/v1
 mkdir -p "$1" && out=$(cd "$1" && pwd) || exit 1
 bad=0
 ran=0

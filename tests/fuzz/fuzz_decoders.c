@@ -100,10 +100,7 @@ static void try_record(const uint8_t *head, input *in)
     uint8_t *payload = copy_of(in->data, in->size);
     mlr_decoder_need need = {0};
     mlr_err err = {0};
-    mlr_status st = MLR_OK;
-    if (r.decoder->need != NULL) {
-        st = r.decoder->need(&r, &need, &err);
-    }
+    mlr_status st = mlr_decoder_need_of(&r, &need, &err);
     if (st == MLR_OK && need.work_bytes + need.state_bytes <= MOST_MEMORY) {
         mlr_block b = {.record = &r,
                        .payload = payload,

@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mlr_decoder_need need = {0};
     uint8_t *model = own(data + HEAD, model_bytes);
     r.model = model;
-    if (decoder->need(&r, &need, &err) != MLR_OK || need.state_bytes > 1U << 26) {
+    if (mlr_decoder_need_of(&r, &need, &err) != MLR_OK || need.state_bytes > 1U << 26) {
         free(model);
         return 0;
     }

@@ -12,6 +12,7 @@ import hashlib
 import os
 import sys
 
+import memory
 import mix
 import neural
 import plain
@@ -19,12 +20,14 @@ import quant
 from basics import TYPES, Bad, Cursor, need, xxh64, zstd_name
 
 STRATEGIES = {
-    0: ("raw", plain.raw), 1: ("copy", plain.copy), 2: ("zstd", plain.zstd),
-    3: ("zstd-ref", plain.zstd_ref), 4: ("xor", plain.xor), 5: ("xor-planes", plain.xor_planes),
-    6: ("sub", plain.sub), 7: ("sub-planes", plain.sub_planes), 8: ("exp-man", plain.exp_man),
-    9: ("sparse", plain.sparse), 10: ("block-fields", plain.block_fields), 11: ("mix", mix.decode),
-    16: ("neural", neural.decode), 17: ("neural-max", neural.decode),
-    18: ("neural-quant", quant.decode),
+    0: ("raw", plain.raw, memory.none), 1: ("copy", plain.copy, memory.base),
+    2: ("zstd", plain.zstd, memory.none), 3: ("zstd-ref", plain.zstd_ref, memory.none),
+    4: ("xor", plain.xor, memory.base), 5: ("xor-planes", plain.xor_planes, memory.planes),
+    6: ("sub", plain.sub, memory.base), 7: ("sub-planes", plain.sub_planes, memory.planes),
+    8: ("exp-man", plain.exp_man, memory.exp_man), 9: ("sparse", plain.sparse, memory.sparse),
+    10: ("block-fields", plain.block_fields, memory.fields), 11: ("mix", mix.decode, memory.mix),
+    16: ("neural", neural.decode, memory.neural), 17: ("neural-max", neural.decode, memory.neural),
+    18: ("neural-quant", quant.decode, memory.quant),
 }
 NEED_OLD = {1, 3, 4, 5, 6, 7, 9, 10, 16, 17, 18}
 END, RECORD, BLOCK, GLUE, DICT, INDEX = range(6)
@@ -44,7 +47,7 @@ class Member:
 
 class Header:
     def __init__(self, patch):
-        need(patch[:4] == b"MLRP" and patch[4] == 0, "patch of version 0")
+        need(patch[:4] == b"MLRP" and patch[4] == 1, "patch of version 1")
         need(patch[5] & ~1 == 0 and patch[6:8] == b"\0\0", "known flags")
         body = int.from_bytes(patch[8:12], "little")
         need(body <= 16 * MIB and len(patch) >= 20 + body, "header that is there")
@@ -62,8 +65,7 @@ class Header:
         self.block_new = c.varint(64 * MIB)
         self.block_old = c.varint(64 * MIB)
         self.glue_new = c.varint(64 * MIB)
-        c.varint(256 * MIB)
-        c.varint(256 * MIB)
+        self.terms = (c.varint(256 * MIB), c.varint(256 * MIB))
         self.base = [Member(c) for _ in range(c.varint(65536))]
         self.target = [Member(c) for _ in range(c.varint(65536))]
         self.dicts = []
@@ -120,6 +122,8 @@ class Record:
         if self.old_bytes:
             need(self.block_old() <= h.block_old, "references within the header's")
 
+        patch.hold_to_terms(STRATEGIES[self.strategy][2](self))
+
     @staticmethod
     def read_type(c):
         ident = c.u8()
@@ -143,7 +147,7 @@ class Record:
         need(self.old_bytes == want, "references that cover every element")
 
     def decode(self, payload, old, n, first):
-        name, function = STRATEGIES[self.strategy]
+        name, function, _ = STRATEGIES[self.strategy]
         out = function(self, payload, old, n, first)
         need(len(out) == n, "as many bytes as the block has: " + name)
         return out
@@ -160,6 +164,7 @@ class Patch:
         self.glue = b""
         self.out = bytearray()
         self.used = set()
+        self.terms = (0, 0)
 
     # --- pieces ---
     def read_refs(self, c):
@@ -181,6 +186,10 @@ class Patch:
             refs.append((n, member, at))
             end = at + n
         return refs
+
+    def hold_to_terms(self, terms):
+        need(all(t <= most for t, most in zip(terms, self.header.terms)), "memory that the header announced")
+        self.terms = tuple(map(max, zip(self.terms, terms)))
 
     def gather(self, refs):
         return b"".join(

@@ -44,6 +44,8 @@ def main(golden, folder):
             p, members = made(golden, name, base)
             used |= p.used
             wrong = "" if members == files(os.path.join(folder, name)) else "other bytes"
+            if line.split()[3:] != ["hand"] and p.terms != p.header.terms:
+                wrong = "memory terms %s, announced %s" % (p.terms, p.header.terms)
         except (Bad, ArithmeticError, LookupError, ValueError) as e:
             wrong = "not " + str(e) if isinstance(e, Bad) else repr(e)
         if wrong:

@@ -67,6 +67,46 @@ def round_off(m, s, to_even):
     return (q + bool(up), min(7, (far << 4) >> s), bool(up))
 
 
+# How many of 65535 normal numbers are larger than i / 8 standard deviations either way.
+BEYOND = (
+    65535, 59016, 52598, 46377, 40440, 34863, 29704, 25006, 20795, 17078, 13848, 11084,
+    8756, 6826, 5251, 3984, 2982, 2201, 1602, 1150, 814, 568, 391, 265,
+    177, 117, 76, 48, 30, 19, 12, 7, 4, 2, 1, 1,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0,
+)
+
+
+def beyond(z):
+    i = z >> 12
+    return BEYOND[i] - ((BEYOND[i] - BEYOND[i + 1]) * (z & 4095) >> 12) if i < 48 else 0
+
+
+def read_column(d, n):
+    """Factors of one component, one side."""
+    spread = d.even(6)
+    low = 0 if spread < 16 else (spread - 12) // 4
+    left = spread - 4 * low
+    one = (16384, 13777, 11585, 9742)[left % 4] * 2 >> left // 4
+    ends = [beyond((2 * i + (2 if low else 1)) * one) for i in range(31)] + [0]
+    sums = [0] * 32 + [a - b + 1 for a, b in zip([65535] + ends, ends)]
+    tree, more, out = {}, {}, []
+    for node in range(31, 0, -1):
+        sums[node] = sums[2 * node] + sums[2 * node + 1]
+        tree[node] = (sums[2 * node + 1] << 22) // sums[node] << 10 | 60
+    for _ in range(n):
+        node = 1
+        while node < 32:
+            node = node << 1 | d.get(tree, node, 250)
+        size = node - 32
+        if size == 31:
+            size += d.number(more, 1, 11)
+        size = size << low | d.even(low)
+        need(size <= 32767, "size of a factor")
+        out.append(-size if size and d.even(1) else size)
+    return out
+
+
 class Model:
     def __init__(self, rec):
         self.now, self.was = Number(rec.type), Number(rec.old_type)
@@ -111,12 +151,7 @@ class Model:
         self.u, self.v = [], []
         for _ in range(self.rank):
             for column, n in ((self.v, self.row), (self.u, self.rows)):
-                model, values = {}, []
-                for _ in range(n):
-                    size = d.number(model, 2, 15)
-                    need(size <= 32767, "size of a factor")
-                    values.append(-size if size and d.even(1) else size)
-                column.append(values)
+                column.append(read_column(d, n))
             need(d.ended(), "factors inside their bytes")
 
     def fixed_point(self):

@@ -10,8 +10,12 @@ static int fault(fault_sys *f, fault_call which)
 {
     f->calls++;
     f->count[which]++;
+    f->last[which] = f->calls;
     if (f->calls == f->kill_at) {
         raise(SIGKILL);
+    }
+    if (f->calls == f->hook_at) {
+        f->hook(f->arg);
     }
     bool cleanup = which == FAULT_CLOSE || which == FAULT_UNLINKAT;
     int why = f->always[which];

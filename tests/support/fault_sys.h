@@ -34,14 +34,17 @@ typedef enum fault_call {
 typedef struct fault_sys {
     mlr_sys sys; /* hand &f.sys to the library */
     size_t calls;
-    size_t fail_at;          /* 0: never; n: the n-th call fails ... */
-    bool from_then_on;       /* ... and every later one but close and unlinkat */
-    int why;                 /* an errno, or FAULT_SHORT */
-    size_t kill_at;          /* 0: never; n: SIGKILL in place of the n-th call */
+    size_t fail_at;    /* 0: never; n: the n-th call fails ... */
+    bool from_then_on; /* ... and every later one but close and unlinkat */
+    int why;           /* an errno, or FAULT_SHORT */
+    size_t kill_at;    /* 0: never; n: SIGKILL in place of the n-th call */
+    size_t hook_at;    /* 0: never; n: `hook` is called before the n-th call */
+    void (*hook)(void *arg);
     int always[FAULT_CALLS]; /* an errno with which each such call fails; 0: none */
     bool no_sync;            /* what is synced is believed to be: tests that pull no plug */
     bool no_replace_unknown; /* the file system renames only with replacement */
     size_t count[FAULT_CALLS];
+    size_t last[FAULT_CALLS]; /* the number that the last such call had */
     fault_call hit; /* what the n-th call was; FAULT_CALLS where it was not reached */
     /* Called before a rename is done; may be NULL. */
     void (*before_rename)(void *arg);

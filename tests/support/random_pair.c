@@ -5,16 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TENSORS = 8, MOST_FILE = 1 << 19 };
+enum { MOST_TENSORS = 8, MOST_FILE = 1 << 19, MOST_ROWS = 40, FEW_ROWS = 4 };
 
 typedef enum kind { K_F32, K_F16, K_BF16, K_I8, K_I32, K_Q8_0, K_Q4_0, K_COUNT } kind;
 
 static const struct {
     const char *st;
-    uint32_t gguf, onnx, items, bytes;
-} kinds[K_COUNT] = {{"F32", 0, 1, 1, 4}, {"F16", 1, 10, 1, 2}, {"BF16", 30, 16, 1, 2},
-                    {"I8", 24, 3, 1, 1}, {"I32", 26, 6, 1, 4}, {"U8", 8, 0, 32, 34},
-                    {"U8", 2, 0, 32, 18}};
+    uint32_t gguf, onnx, tflite, items, bytes;
+} kinds[K_COUNT] = {{"F32", 0, 1, 0, 1, 4},     {"F16", 1, 10, 1, 1, 2},
+                    {"BF16", 30, 16, 18, 1, 2}, {"I8", 24, 3, 9, 1, 1},
+                    {"I32", 26, 6, 2, 1, 4},    {"U8", 8, 0, 0, 32, 34},
+                    {"U8", 2, 0, 0, 32, 18}};
 
 typedef struct tensor {
     char name[64];
@@ -54,13 +55,13 @@ static void fill(rng *r, tensor *t, size_t from)
     }
 }
 
-static void make_tensor(rng *r, tensor *t, size_t number, bool blocks)
+static void make_tensor(rng *r, tensor *t, size_t number, bool blocks, uint32_t most_rows)
 {
     *t = (tensor){.type = (kind)rng_below(r, blocks ? K_COUNT : K_Q8_0)};
     snprintf(t->name, sizeof t->name, "layers.%zu.w%u", number / 2,
              (unsigned)rng_below(r, 100));
     snprintf(t->name + strlen(t->name), 4, "_%zu", number);
-    t->rows = (uint32_t)rng_below(r, 40);
+    t->rows = (uint32_t)rng_below(r, most_rows);
     t->columns = (uint32_t)(rng_below(r, 12) + 1) * 32;
     t->data = malloc(tensor_bytes(t) + 1);
     fill(r, t, 0);
@@ -243,6 +244,110 @@ static void write_onnx(out *o, const model *m)
     free(graph.p);
 }
 
+/* --- FlatBuffers: everything points forward, tables have fields of four bytes
+ * ------------- */
+
+static void align_to(out *o, size_t n)
+{
+    while (o->n % n != 0) {
+        o->p[o->n++] = 0;
+    }
+}
+
+/* Where the first field of a new table stands. */
+static size_t put_table(out *o, size_t fields)
+{
+    align_to(o, 4);
+    size_t vtable = o->n;
+    put_int(o, 4 + 2 * fields, 2);
+    put_int(o, 4 + 4 * fields, 2);
+    for (size_t i = 0; i < fields; i++) {
+        put_int(o, 4 + 4 * i, 2);
+    }
+    align_to(o, 4);
+    put_int(o, o->n - vtable, 4);
+    size_t first = o->n;
+    for (size_t i = 0; i < fields; i++) {
+        put_int(o, 0, 4);
+    }
+    return first;
+}
+
+static void set_field(out *o, size_t at, uint64_t value)
+{
+    size_t end = o->n;
+    o->n = at;
+    put_int(o, value, 4);
+    o->n = end;
+}
+
+/* A vector of n items begins here, as the field at `from` shall say. */
+static void begin_vector(out *o, size_t from, uint64_t n, size_t alignment)
+{
+    while ((o->n + 4) % alignment != 0) {
+        o->p[o->n++] = 0;
+    }
+    set_field(o, from, o->n - from);
+    put_int(o, n, 4);
+}
+
+/* A vector of n places for tables; where the first one stands. */
+static size_t put_places(out *o, size_t from, uint64_t n)
+{
+    begin_vector(o, from, n, 4);
+    size_t first = o->n;
+    for (uint64_t i = 0; i < n; i++) {
+        put_int(o, 0, 4);
+    }
+    return first;
+}
+
+static size_t put_table_at(out *o, size_t place, size_t fields)
+{
+    size_t first = put_table(o, fields);
+    set_field(o, place, first - 4 - place);
+    return first;
+}
+
+static void put_tfl_tensor(out *o, size_t place, const tensor *t, uint64_t buffer)
+{
+    size_t f = put_table_at(o, place, 4);
+    set_field(o, f + 4, kinds[t->type].tflite);
+    set_field(o, f + 8, buffer);
+    begin_vector(o, f, 2, 4);
+    put_int(o, t->rows, 4);
+    put_int(o, t->columns, 4);
+    begin_vector(o, f + 12, strlen(t->name), 4);
+    put(o, t->name, strlen(t->name) + 1);
+}
+
+static void write_tflite(out *o, const model *m)
+{
+    put_int(o, 0, 4);
+    put(o, "TFL3", 4);
+    size_t f = put_table_at(o, 0, 5);
+    set_field(o, f, 3);
+    (void)put_places(o, f + 4, 0);
+    size_t graph = put_table_at(o, put_places(o, f + 8, 1), 4);
+    begin_vector(o, f + 12, sizeof m->seed, 4);
+    put(o, &m->seed, sizeof m->seed);
+    put_int(o, 0, 1);
+    size_t tensors = put_places(o, graph, m->count);
+    for (size_t i = 1; i < 4; i++) {
+        (void)put_places(o, graph + 4 * i, 0);
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        put_tfl_tensor(o, tensors + 4 * i, &m->t[i], i + 1);
+    }
+    size_t buffers = put_places(o, f + 16, m->count + 1);
+    (void)put_table_at(o, buffers, 0);
+    for (size_t i = 0; i < m->count; i++) {
+        size_t data = put_table_at(o, buffers + 4 * (i + 1), 1);
+        begin_vector(o, data, tensor_bytes(&m->t[i]), 16);
+        put(o, m->t[i].data, tensor_bytes(&m->t[i]));
+    }
+}
+
 static random_file write_model(const model *m, random_format format)
 {
     out o = {.p = calloc(1, MOST_FILE)};
@@ -255,6 +360,9 @@ static random_file write_model(const model *m, random_format format)
         break;
     case RANDOM_ONNX:
         write_onnx(&o, m);
+        break;
+    case RANDOM_TFLITE:
+        write_tflite(&o, m);
         break;
     case RANDOM_BYTES:
         for (size_t i = 0; i < m->count; i++) {
@@ -283,19 +391,20 @@ static void release(model *m)
     }
 }
 
-void random_pair(rng *r, random_format format, random_file *old_file, random_file *new_file)
+static void make_pair(rng *r, random_format format, uint32_t most_rows,
+                      random_file *old_file, random_file *new_file)
 {
-    bool blocks = format != RANDOM_ONNX;
+    bool blocks = format != RANDOM_ONNX && format != RANDOM_TFLITE;
     model a = {.count = rng_below(r, MOST_TENSORS), .seed = 1}, b = {.seed = 1};
     for (size_t i = 0; i < a.count; i++) {
-        make_tensor(r, &a.t[i], i, blocks);
+        make_tensor(r, &a.t[i], i, blocks, most_rows);
         if (rng_below(r, 10) != 0) {
             copy_tensor(&b.t[b.count], &a.t[i]);
             update(r, &b.t[b.count++]);
         }
     }
     if (rng_below(r, 4) == 0) {
-        make_tensor(r, &b.t[b.count], MOST_TENSORS, blocks);
+        make_tensor(r, &b.t[b.count], MOST_TENSORS, blocks, most_rows);
         b.count++;
     }
     b.seed += rng_below(r, 3) == 0;
@@ -304,4 +413,15 @@ void random_pair(rng *r, random_format format, random_file *old_file, random_fil
     *new_file = write_model(&b, format);
     release(&a);
     release(&b);
+}
+
+void random_pair(rng *r, random_format format, random_file *old_file, random_file *new_file)
+{
+    make_pair(r, format, MOST_ROWS, old_file, new_file);
+}
+
+void random_pair_small(rng *r, random_format format, random_file *old_file,
+                       random_file *new_file)
+{
+    make_pair(r, format, FEW_ROWS, old_file, new_file);
 }

@@ -11,8 +11,11 @@ typedef enum random_format {
     RANDOM_ST,
     RANDOM_GGUF,
     RANDOM_ONNX,
+    RANDOM_TFLITE,
     RANDOM_BYTES
 } random_format;
+
+enum { RANDOM_FORMATS = RANDOM_BYTES + 1 };
 
 typedef struct random_file {
     uint8_t *data; /* from malloc */
@@ -25,5 +28,9 @@ typedef struct random_file {
  */
 void random_pair(rng *r, random_format format, random_file *old_file,
                  random_file *new_file);
+
+/* The same with a few rows per tensor: some kilobytes. */
+void random_pair_small(rng *r, random_format format, random_file *old_file,
+                       random_file *new_file);
 
 #endif

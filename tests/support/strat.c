@@ -145,8 +145,8 @@ mlr_status strat_encode(const strat_case *c, strat_coded *out, mlr_err *err)
     if (enc->forget != NULL) {
         enc->forget(&e, state);
     }
-    if (st == MLR_OK && out->record.decoder->need != NULL) {
-        st = out->record.decoder->need(&out->record, &out->need, err);
+    if (st == MLR_OK) {
+        st = mlr_decoder_need_of(&out->record, &out->need, err);
     }
     return st;
 }

@@ -146,19 +146,8 @@ static mlr_status find_hints(mlr_analyze *a, mlr_err *err)
 mlr_status mlr_analyze_predict(mlr_analyze *a, uint32_t pair, const mlr_choice *choice,
                                mlr_prediction *out, mlr_err *err)
 {
-    mlr_forecast_key key = {.plan = &a->plan,
-                            .device = mlr_device_at(0),
-                            .pair = pair,
-                            .choice = choice,
-                            .effort = a->effort,
-                            .timed = a->predictor.clock != NULL};
-    if (mlr_forecast_cache_get(a->cache, &key, out)) {
-        return MLR_OK;
-    }
-    if (mlr_predict_tensor(&a->predictor, pair, choice, a->effort, out, err) == MLR_OK) {
-        mlr_forecast_cache_put(a->cache, &key, out);
-    }
-    return err->status;
+    return mlr_predict_remembered(a->cache, &a->predictor, pair, choice, a->effort, out,
+                                  err);
 }
 
 typedef struct batch {

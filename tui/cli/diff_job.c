@@ -23,6 +23,7 @@ typedef struct diff {
     mlr_matching matching;
     mlr_plan plan;
     mlr_device device;
+    uint64_t most; /* arena bytes the patch may need; 0: any */
     mlr_dict dict;
     mlr_inflater inflater;
     bool enough; /* a hook wants no patch */
@@ -83,6 +84,18 @@ static void count_changes(diff *d)
     }
 }
 
+/* Structure is searched and kept in memory as a whole: a profile may not put a large model
+   there. */
+static mlr_status little_structure(diff *d)
+{
+    enum { MOST = 64 << 20 };
+    bool asked = d->wish->plan.small_bytes > MLR_SMALL_TENSOR;
+    return asked && d->plan.glue_bytes > MOST
+               ? mlr_cli_fail(d->cli, d->err, MLR_E_USAGE,
+                              "'structure-below' leaves more than 64 MiB of structure")
+               : MLR_OK;
+}
+
 static mlr_status match(diff *d)
 {
     const mlr_diff_wish *w = d->wish;
@@ -98,7 +111,9 @@ static mlr_status match(diff *d)
         w->hooks->matched(w->hooks->ctx, &d->matching, &d->enough, d->err) != MLR_OK) {
         return d->err->status;
     }
-    return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err);
+    return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err) == MLR_OK
+               ? little_structure(d)
+               : d->err->status;
 }
 
 mlr_device mlr_diff_device(const mlr_device *device, uint64_t most)
@@ -185,9 +200,7 @@ static mlr_status accepted(diff *d)
 
 static bool fits(const diff *d)
 {
-    uint64_t most = d->device.memory_bytes, wished = d->wish->max_memory;
-    most = wished > 0 && wished < most ? wished : most;
-    return most == 0 || d->result->need_bytes <= most;
+    return d->most == 0 || d->result->need_bytes <= d->most;
 }
 
 static mlr_status does_not_fit(diff *d)
@@ -198,7 +211,7 @@ static mlr_status does_not_fit(diff *d)
     uint64_t need = d->result->need_bytes;
     need += need + MLR_RUNTIME_BYTES >= MLR_PROCESS_LIMIT ? MLR_RUNTIME_BYTES : 0;
     d->err->found = need;
-    d->err->limit = d->wish->max_memory > 0 ? d->wish->max_memory : d->device.memory_bytes;
+    d->err->limit = d->most;
     return mlr_cli_fail(d->cli, d->err, MLR_E_GATE,
                         "applying this patch takes more memory than is allowed; the "
                         "smallest that works is --max-memory %llu",
@@ -286,16 +299,30 @@ static mlr_status try_patch(diff *d)
     return d->err->status;
 }
 
-/* Strategies differ in what they need: where the first blocks were too large, smaller ones
-   follow. */
+/* Less for blocks, then less for tables; false where nothing is left to save. */
+static bool tighten(mlr_device *d)
+{
+    if (d->block_bytes > LEAST_BLOCK) {
+        d->block_bytes /= 2;
+        return true;
+    }
+    if (d->memory_bytes <= LEAST_MEMORY) {
+        return false;
+    }
+    d->memory_bytes -= d->memory_bytes / 4;
+    d->memory_bytes = d->memory_bytes > LEAST_MEMORY ? d->memory_bytes : LEAST_MEMORY;
+    return true;
+}
+
+/* Strategies differ in what they need: where the first choice was too large, smaller ones
+   follow. So what does not fit in the end is what takes least. */
 static mlr_status write_patch(diff *d)
 {
     phase(d, "encode");
     while (try_patch(d) == MLR_OK && !fits(d)) {
-        if (d->device.block_bytes <= LEAST_BLOCK) {
+        if (!tighten(&d->device)) {
             return does_not_fit(d);
         }
-        d->device.block_bytes /= 2;
     }
     return d->err->status;
 }
@@ -319,6 +346,9 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
               .err = err};
     mlr_pool_init(&d.pool, cli->alloc);
     d.device = mlr_diff_device(wish->device, wish->max_memory);
+    d.most = wish->max_memory > 0 && wish->max_memory < d.device.memory_bytes
+                 ? wish->max_memory
+                 : d.device.memory_bytes;
     phase(&d, "match");
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;

@@ -272,7 +272,7 @@ def patch(base, target, records, body, used, dicts=b"\0"):
     head = varint(7) + b"by hand" + varint(0) + varint(sum(1 << s for s in used)) + varint(records)
     head += varint(0) + varint(4096) * 2 + varint(8192) * 3 + varint(0) + varint(65536)
     head += members(base) + members(target) + dicts
-    head = b"MLRP" + bytes(4) + struct.pack("<I", len(head)) + head
+    head = b"MLRP\1" + bytes(3) + struct.pack("<I", len(head)) + head
     return head + struct.pack("<Q", xxh64(head)) + body + chunk(0, b"")
 
 
