@@ -150,6 +150,7 @@ static void draw_sums(const mlr_app *app, const mlr_tune_view *t, mlr_pane v, in
     const mlr_desk_sums *now = &app->desk.sums;
     const mlr_desk_sums *then = &t->then;
     const mlr_budgets *b = &app->desk.budgets;
+    bool whole = then->predicted == then->to_predict;
     const struct {
         const char *label;
         double now, then, most;
@@ -164,6 +165,10 @@ static void draw_sums(const mlr_app *app, const mlr_tune_view *t, mlr_pane v, in
     for (int i = 0; i < 4; i++) {
         mlr_put(v, row + 1 + i, 2, MLR_ROLE_DIM, lines[i].label);
         put_amount(v, row + 1 + i, 17, lines[i].now, lines[i].bytes);
+        if (!whole) { /* a sum of some says nothing about all */
+            mlr_put_right(v, row + 1 + i, 26, MLR_ROLE_ESTIMATE, "…");
+            continue;
+        }
         put_amount(v, row + 1 + i, 26, lines[i].then, lines[i].bytes);
         put_change(v, row + 1 + i, 28, lines[i].now, lines[i].then);
         if (lines[i].most > 0 && lines[i].then > lines[i].most) {
@@ -171,8 +176,8 @@ static void draw_sums(const mlr_app *app, const mlr_tune_view *t, mlr_pane v, in
                           v.cols >= 46 ? "OVER !" : "!");
         }
     }
-    if (then->predicted < then->to_predict) {
-        mlr_putf(v, row + 5, 2, MLR_ROLE_ESTIMATE, "%zu of %zu forecast: sums grow still",
+    if (!whole) {
+        mlr_putf(v, row + 5, 2, MLR_ROLE_ESTIMATE, "%zu of %zu forecast so far",
                  then->predicted, then->to_predict);
     } else {
         mlr_put(v, row + 5, 2, MLR_ROLE_DIM, "all lossless; Enter keeps it, R resets");
@@ -404,8 +409,9 @@ static void draw_outcome(const mlr_app *app, const mlr_tune_view *t, mlr_pane v)
                         : (tiny ? "over !" : "over budget !"));
     if (v.cols >= WIDE) {
         mlr_putf(v, 0, at + 2, MLR_ROLE_DIM,
-                 "all of it was made: %s, %.0f ms, %u round%s; manual choices stay", made,
-                 (double)f->decode_us / 1e3, f->rounds, f->rounds == 1 ? "" : "s");
+                 "all of it was made, structure too: %s, %.0f ms, %u round%s; choices by "
+                 "hand stay",
+                 made, (double)f->decode_us / 1e3, f->rounds, f->rounds == 1 ? "" : "s");
     }
 }
 

@@ -48,7 +48,7 @@ t
 @wait
 @expect within budgets
 @expect [x] everything
-@expect made:
+@expect was made, structure too
 <Enter>
 @expect auto-tune: 1 rule
 P
