@@ -96,6 +96,7 @@ endif
 ifeq ($(MODE),release)
 $(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/dec_%.o \
 $(B)/codec/forward.o $(B)/codec/enc_%.o $(B)/analysis/blocks.o: ISA := -O3
+$(B)/analysis/blocks_avx2.o: ISA := -O3 -mavx2
 endif
 ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto

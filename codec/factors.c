@@ -10,9 +10,10 @@
 
 enum {
     LEAST_SIDE = 32,
-    PATIENT = 12,      /* level from which time matters less */
-    ROUNDED_TURNS = 6, /* where they leave nothing else */
-    REFINE = 1 << 19,  /* elements up to which integers are moved once more */
+    PATIENT = 12,          /* level from which time matters less */
+    SECOND_TURN = 1 << 21, /* elements up to which least squares goes round again */
+    ROUNDED_TURNS = 6,     /* where they leave nothing else */
+    REFINE = 1 << 19,      /* elements up to which integers are moved once more */
     REFINE_PATIENT = 1 << 22,
     MOST_ELEMENTS = 1 << 26, /* kept as floats while the search runs */
     SAMPLE_ROWS = 512,
@@ -20,12 +21,13 @@ enum {
     FIELD_NONE = 255
 };
 
-/* The difference of a matrix in units of the model's fixed point, and its precision. */
-/* What a factor takes, about. */
-#define FACTOR_BITS 6.5
+/* What a factor takes, about, less what least squares and contexts gain beyond the sample
+   that ranks are judged by. */
+#define FACTOR_BITS 2.5
 /* The share of noise up to which rounding alone explains what factors leave. */
 #define ROUNDED 0.1
 
+/* The difference of a matrix in units of the model's fixed point, and its precision. */
 typedef struct matrix {
     size_t rows, columns;
     float *d;      /* rows x columns */
@@ -707,7 +709,7 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
         return status;
     }
     /* factors that leave little but rounding are worth a second turn */
-    bool again = s->m.rows * s->m.columns <= MLR_LOWRANK_TWICE || s->e->level >= PATIENT;
+    bool again = s->m.rows * s->m.columns <= SECOND_TURN || s->e->level >= PATIENT;
     unsigned turns = s->noise_share < 0.6 && again ? 2 : 1;
     for (unsigned turn = 0; turn < turns && status == MLR_OK; turn++) {
         solve_rows(s, rank);

@@ -9,9 +9,6 @@
 #include "apply/neural.h"
 #include "codec/strategy.h"
 
-/* Elements up to which least squares goes round again; beyond, only at high levels. */
-enum { MLR_LOWRANK_TWICE = 1 << 21 };
-
 /* The factors as the decoder will hold them. */
 typedef struct mlr_factors {
     unsigned rank; /* 0: nothing pays */

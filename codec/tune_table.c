@@ -136,15 +136,6 @@ static mlr_status try_high(row_task *t, const glance *g, const mlr_prediction *f
     return MLR_OK;
 }
 
-/* Whether a high level of `neural` finds more: in large matrices it looks for low ranks a
-   second time. */
-static bool looks_twice(const row_task *t)
-{
-    const mlr_plan_record *r = &t->p->plan->records[t->item->first];
-    uint64_t blocks = r->bytes.len / r->dtype->block_bytes;
-    return t->goal == MLR_GOAL_SIZE && blocks > MLR_LOWRANK_TWICE;
-}
-
 /* A level makes no loser win: what is half as large again as the smallest stays there. */
 static bool far_behind(const glance *g, const mlr_prediction *x)
 {
@@ -174,8 +165,8 @@ static mlr_status try_strategy(row_task *t, const glance *g, unsigned id)
     if (there && has_high(t, id) && (t->patient || !far_behind(g, &x))) {
         return try_high(t, g, &x, id);
     }
-    if (there && id == MLR_STRATEGY_neural && looks_twice(t)) {
-        c.level = 12;
+    if (there && id == MLR_STRATEGY_neural && t->goal == MLR_GOAL_SIZE) {
+        c.level = 12; /* where it takes its time with low ranks */
         if (predict(t, &c, t->effort, &x) == MLR_OK) {
             (void)add_option(t, &c, &x);
         }

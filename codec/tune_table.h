@@ -5,7 +5,6 @@
 #ifndef MLR_CODEC_TUNE_TABLE_H
 #define MLR_CODEC_TUNE_TABLE_H
 
-#include "codec/factors.h"
 #include "codec/tune.h"
 
 /* The making of one row, by one task. */

@@ -282,8 +282,8 @@ mlr_pick mlr_desk_pick_at(const mlr_app *app, size_t row, int strategy)
 static void ask_for_menu(mlr_app *app)
 {
     mlr_desk *d = &app->desk;
-    for (size_t i = 0; i < d->travelling; i++) {
-        size_t row = d->by_size[i];
+    for (; d->menu_row < d->travelling; d->menu_row++) {
+        size_t row = d->by_size[d->menu_row];
         if (!mlr_desk_in_scope(app, row)) {
             continue;
         }
@@ -440,8 +440,9 @@ bool mlr_desk_poll(mlr_app *app)
     }
     if (news) {
         mlr_rows_touch(&app->session.rows);
-        mlr_desk_refresh_menu(app);
+        d->menu_due = MLR_DESK_STRATEGIES;
     }
+    news = mlr_desk_refresh_menu(app) || news;
     if (state == MLR_JOB_ENDED) {
         mlr_status s = mlr_job_join(&d->job);
         if (s != MLR_OK && s != MLR_E_CANCELLED) {

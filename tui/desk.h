@@ -76,8 +76,10 @@ typedef struct mlr_desk {
     mlr_pick last;   /* what '.' repeats; level 0: auto */
     bool has_last;
     char detail[MLR_DESK_STRATEGIES][72]; /* of the menu's lines */
-    char command[4096];                   /* what `y` copied, */
-    char shown[4096];                     /* and showed, line by line */
+    size_t menu_line, menu_due; /* the next of them to be told anew, and how many are */
+    size_t menu_row;            /* of by_size: before it every strategy was asked for */
+    char command[4096];         /* what `y` copied, */
+    char shown[4096];           /* and showed, line by line */
 } mlr_desk;
 
 void mlr_desk_init(mlr_desk *d, const mlr_allocator *alloc, int wake_fd);

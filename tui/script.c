@@ -151,15 +151,27 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* Whether the export that runs has come so far. */
+static bool exported(mlr_app *app, long percent)
+{
+    uint64_t done = atomic_load(&app->exporter.job.done);
+    uint64_t total = atomic_load(&app->exporter.job.total);
+    bool on = app->exporter.was_encoding && total > 0;
+    return app->exporter.state != MLR_EXPORT_RUNNING ||
+           (on && done * 100 >= total * (uint64_t)percent);
+}
+
 /* Jobs work on meanwhile, as they do while a person looks on. */
 static mlr_status look_on(runner *r, const char *arg)
 {
     char *end = NULL;
-    long ms = strtol(arg, &end, 10);
-    if (*end != '\0' || ms < 1 || ms > 60000) {
-        return wrong(r, "@look MILLISECONDS", arg);
+    long n = strtol(arg, &end, 10);
+    bool percent = strcmp(end, "%") == 0;
+    if ((*end != '\0' && !percent) || n < 1 || n > 60000) {
+        return wrong(r, "@look MILLISECONDS, or PERCENT% of an export", arg);
     }
-    for (uint64_t start = now_ms(); now_ms() - start < (uint64_t)ms;) {
+    for (uint64_t start = now_ms();
+         percent ? !exported(r->app, n) : now_ms() - start < (uint64_t)n;) {
         r->app->now_ms = now_ms();
         (void)mlr_app_poll(r->app);
         show(r);

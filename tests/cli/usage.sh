@@ -29,6 +29,15 @@ if command -v mandoc >/dev/null; then
             { fail "manual page of mallorn $c"; cat "$work/lint"; }
     done
 fi
+# The profile's page says what the reader takes: every key of both is in the other.
+page=docs/man/mallorn-profile.5
+if command -v mandoc >/dev/null; then
+    mandoc -T lint -W warning $page || fail "$page"
+fi
+printf 'version: 1\nzz: 1\n' >"$work/keys.yml"
+for k in $("$MALLORN" profile check "$work/keys.yml" 2>&1 | sed 's/.*which takes //; s/,//g'); do
+    tr -d '\\' <$page | grep -qw -- "$k" || fail "$page lacks the key $k"
+done
 "$MALLORN" help --completion bash >"$work/bash" && sh -c "bash -n '$work/bash'" || fail bash
 if command -v zsh >/dev/null; then
     "$MALLORN" help --completion zsh >"$work/zsh" && zsh -n "$work/zsh" || fail zsh
