@@ -38,8 +38,10 @@ static int draw_job(const mlr_app *app, mlr_pane v)
         return 0;
     }
     char text[96];
-    int n = snprintf(text, sizeof text, "%s", job->title);
-    if (total > 0 && n > 0) {
+    bool held = job == &app->exporter.job &&
+                atomic_load(&((mlr_app *)(uintptr_t)app)->exporter.paused);
+    int n = snprintf(text, sizeof text, "%s", held ? "export paused" : job->title);
+    if (total > 0 && n > 0 && !held) {
         double share = (double)done / (double)total;
         put_left(app, job, share < 1 ? share : 1, text + n, sizeof text - (size_t)n);
     }
