@@ -176,7 +176,7 @@ coverage: ## line coverage of the applier and of the library, by the fast tests 
 	$(Q)rm -rf build/coverage/prof && LLVM_PROFILE_FILE=$(CURDIR)/build/coverage/prof/%m.profraw $(MAKE) MODE=coverage check-unit check-cli check-seeds check-sweep
 	$(Q)$(MAKE) MODE=coverage coverage-table
 coverage-table:
-	$(Q)sh tests/support/coverage.sh $(B) $(tests) $(replays)
+	$(Q)sh tests/support/coverage.sh $(B) $(tests) $(replays) $(B)/tests/sweep/sweep
 FUZZ_ENGINE ?= -fsanitize=fuzzer,address,undefined
 fuzz: ## fuzz targets: make fuzz T="gguf onnx" SECS=60 JOBS=2; without T all of them
 	$(Q)$(MAKE) MODE=fuzz $(patsubst %,build/fuzz/fuzz_%,$(or $(T),$(fuzzers)))
