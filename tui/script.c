@@ -151,14 +151,12 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Whether the export that runs has come so far. */
-static bool exported(mlr_app *app, long percent)
+/* Whether the export that runs has made so many of its tensors. */
+static bool exported(const mlr_app *app, long percent)
 {
-    uint64_t done = atomic_load(&app->exporter.job.done);
-    uint64_t total = atomic_load(&app->exporter.job.total);
-    bool on = app->exporter.was_encoding && total > 0;
-    return app->exporter.state != MLR_EXPORT_RUNNING ||
-           (on && done * 100 >= total * (uint64_t)percent);
+    const mlr_exporter *e = &app->exporter;
+    return e->state != MLR_EXPORT_RUNNING ||
+           (e->to_make > 0 && e->made * 100 >= e->to_make * (size_t)percent);
 }
 
 /* Jobs work on meanwhile, as they do while a person looks on. */
@@ -170,9 +168,10 @@ static mlr_status look_on(runner *r, const char *arg)
     if ((*end != '\0' && !percent) || n < 1 || n > 60000) {
         return wrong(r, "@look MILLISECONDS, or PERCENT% of an export", arg);
     }
+    uint64_t before = r->app->now_ms; /* a script's clock stands still but for this */
     for (uint64_t start = now_ms();
          percent ? !exported(r->app, n) : now_ms() - start < (uint64_t)n;) {
-        r->app->now_ms = now_ms();
+        r->app->now_ms = before + now_ms() - start;
         (void)mlr_app_poll(r->app);
         show(r);
         (void)nanosleep(&(struct timespec){0, 10000000}, NULL);
