@@ -94,7 +94,7 @@ $(B)/%_shani.o: ISA := -msha -msse4.1 -mssse3
 endif
 # Loops over elements: worth a vectoriser that is allowed to version them.
 ifeq ($(MODE),release)
-$(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/dec_%.o \
+$(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/quant_mix.o $(B)/apply/dec_%.o \
 $(B)/codec/forward.o $(B)/codec/enc_%.o $(B)/analysis/blocks.o: ISA := -O3
 $(B)/analysis/blocks_avx2.o: ISA := -O3 -mavx2
 endif

@@ -109,6 +109,7 @@ def float_pairs():
         new = new[:i] + bytes([new[i] ^ (rng.below(500) == 0)]) + new[i + 1 :]
     yield "frozen", one("BF16", 40, old), new
     old = values(Random(11), 32 * 64)
+    yield "decayed", one("BF16", 32, old), one("BF16", 32, [x * 0.97 for x in old])
     yield "adapted", one("BF16", 32, old), one("BF16", 32, adapted(rng, old, 32))
     old = values(Random(12), 1200)
     pair = [b"".join(struct.pack("<f", x) for x in xs) for xs in (old, tuned(rng, old, 1 / 1024))]
