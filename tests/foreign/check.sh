@@ -71,7 +71,7 @@ try() {
     name=${1##*/}
     name=${name%.c}
     case $name in
-    fuzz_*) with=tests/fuzz/replay.c ;;
+    fuzz_*) with="tests/fuzz/replay.c tests/support/rng.c" ;;
     *) with="-isystem tests/foreign/shim tests/support/test.c tests/support/rng.c" ;;
     esac
     # shellcheck disable=SC2086
