@@ -28,6 +28,8 @@ enum {
     SKIP_TERMS = 2 * MLR_SKIP_ROOM * 4
 };
 _Static_assert(sizeof(mlr_changes) <= CHANGE_TERMS, "lists without anything of their own");
+_Static_assert(CHANGE_TERMS + 10 * MLR_NEURAL_CHUNK <= MLR_LIST_TERMS,
+               "lists with chunks of the widest elements");
 _Static_assert(sizeof(mlr_skips) <= SKIP_TERMS + 64, "a map and a little of its own");
 _Static_assert(sizeof(mlr_nmix) <= MLR_NMIX_TERMS + 128, "mixing and a little of its own");
 _Static_assert(MLR_NEURAL_OWN_WORK >= 64 + 128 + 4 * 64, "the little, and padding");

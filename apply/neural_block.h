@@ -32,7 +32,10 @@ typedef struct mlr_neural_work {
 } mlr_neural_work;
 
 /* What a block takes: its terms, and MLR_NEURAL_OWN_WORK bytes. */
-enum { MLR_NEURAL_OWN_WORK = 448 };
+enum {
+    MLR_NEURAL_OWN_WORK = 448,
+    MLR_LIST_TERMS = 48 << 10 /* no less than the terms of a block of change lists */
+};
 uint64_t mlr_neural_work_terms(const mlr_record *r, const mlr_neural_head *h);
 void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory);
 

@@ -146,8 +146,12 @@ static mlr_status find_hints(mlr_analyze *a, mlr_err *err)
 mlr_status mlr_analyze_predict(mlr_analyze *a, uint32_t pair, const mlr_choice *choice,
                                mlr_prediction *out, mlr_err *err)
 {
+    mlr_device device = *mlr_device_at(0);
+    mlr_predictor predictor = a->predictor;
+    predictor.device = &device;
+    mlr_device_for_plan(&device, &a->plan, choice); /* as diff does */
     mlr_forecast_key key = {.plan = &a->plan,
-                            .device = mlr_device_at(0),
+                            .device = &device,
                             .pair = pair,
                             .choice = choice,
                             .effort = a->effort,
@@ -155,7 +159,7 @@ mlr_status mlr_analyze_predict(mlr_analyze *a, uint32_t pair, const mlr_choice *
     if (mlr_forecast_cache_get(a->cache, &key, out)) {
         return MLR_OK;
     }
-    if (mlr_predict_tensor(&a->predictor, pair, choice, a->effort, out, err) == MLR_OK) {
+    if (mlr_predict_tensor(&predictor, pair, choice, a->effort, out, err) == MLR_OK) {
         mlr_forecast_cache_put(a->cache, &key, out);
     }
     return err->status;
