@@ -42,6 +42,7 @@ void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory);
 /* The decoder functions that both neural strategies share. */
 mlr_status mlr_neural_terms(const mlr_record *r, mlr_decoder_terms *terms, mlr_err *err);
 mlr_status mlr_neural_block_decode(const mlr_block *b, mlr_err *err);
+mlr_status mlr_neural_max_block_decode(const mlr_block *b, mlr_err *err); /* with mixing */
 
 static inline void mlr_changes_reset(mlr_changes *m)
 {
