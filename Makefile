@@ -94,14 +94,15 @@ $(B)/%_shani.o: ISA := -msha -msse4.1 -mssse3
 endif
 # Loops over elements: worth a vectoriser that is allowed to version them.
 ifeq ($(MODE),release)
-$(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/dec_%.o \
+$(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/quant_mix.o $(B)/apply/dec_%.o \
 $(B)/codec/forward.o $(B)/codec/enc_%.o $(B)/analysis/blocks.o: ISA := -O3
+$(B)/analysis/blocks_avx2.o: ISA := -O3 -mavx2
 endif
 ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto
 endif
 # Loops that live from vectors, whatever the mode.
-$(B)/codec/lowrank_ops.o $(B)/codec/tokens.o: ISA := -O3
+$(B)/codec/lowrank_ops.o $(B)/codec/factor_refine.o $(B)/codec/tokens.o: ISA := -O3
 $(B)/%.o: %.c $(B)/flags | deps-present
 	@echo "  CC    $<"
 	$(Q)mkdir -p $(@D)
@@ -140,10 +141,15 @@ check-unit: $(tests)
 check-cli: $(B)/mallorn
 	$(Q)for t in tests/cli/*.sh; do [ -f "$$t" ] || continue; \
 	    MALLORN=$(abspath $<) sh $$t >$(B)/cli.log 2>&1 && echo "  ok    $$t" || { cat $(B)/cli.log; exit 1; }; done
-.PHONY: check-long
-check-long: $(B)/mallorn $(B)/tests/host/test_neural_loops ## run the tests that take minutes
+.PHONY: check-long cover pairs
+check-long: $(B)/mallorn cover pairs ## run the tests that take hours: they go on where they were interrupted
 	$(Q)for t in tests/long/*.sh; do \
 	    MALLORN=$(abspath $<) sh $$t && echo "  ok    $$t" || exit 1; done
+pairs: $(B)/tests/codec/test_random_pairs ## round trips of random pairs: MALLORN_PAIRS=10000 per format
+	$(Q)MALLORN_PAIRS=$(or $(MALLORN_PAIRS),10000) $<
+cover: $(B)/mallorn $(B)/tests/sweep/sweep ## round trips of every pair there is under all options, pairwise
+	$(Q)$< make-demo --quiet --if-missing build/demo
+	$(Q)for c in C1 C2; do $(sweeps) --class $$c --state $(B)/cover.$$c.state --jobs $(or $(JOBS),2) || exit 1; done
 check-seeds: $(replays)
 	$(Q)for f in $(fuzzers); do $(B)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f/* || exit 1; done
 # Faults: `make sweep` runs all cases and goes on where it was interrupted; `make check` one in SHARE.
@@ -171,13 +177,13 @@ coverage: ## line coverage of the applier and of the library, by the fast tests 
 	$(Q)$(MAKE) MODE=coverage coverage-table
 coverage-table:
 	$(Q)sh tests/support/coverage.sh $(B) $(tests) $(replays)
-fuzz: ## fuzz one target: make fuzz T=gguf SECS=60
-	$(Q)$(MAKE) MODE=fuzz build/fuzz/fuzz_$(or $(T),$(error say T=one of: $(fuzzers)))
-	$(Q)mkdir -p build/fuzz/found/$(T)
-	$(Q)build/fuzz/fuzz_$(T) -max_total_time=$(or $(SECS),60) -timeout=5 -rss_limit_mb=512 \
-	    -artifact_prefix=build/fuzz/found/ build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
+FUZZ_ENGINE ?= -fsanitize=fuzzer,address,undefined
+fuzz: ## fuzz targets: make fuzz T="gguf onnx" SECS=60 JOBS=2; without T all of them
+	$(Q)$(MAKE) MODE=fuzz $(patsubst %,build/fuzz/fuzz_%,$(or $(T),$(fuzzers)))
+	$(Q)sh tests/fuzz/all.sh build/fuzz $(or $(SECS),60) $(or $(JOBS),1) $(or $(T),$(fuzzers))
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libmallorn-test.a build/fuzz/libmallorn-ui.a build/fuzz/libmallorn.a
-	$(Q)$(CC) -fsanitize=fuzzer,address,undefined $^ $(LDLIBS) -o $@
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(CFLAGS) $(FUZZ_ENGINE) $^ $(LDLIBS) -o $@
 # Measurements; docs/MEASURED.md tells what they printed and where.
 .PHONY: bench bench-kernels bench-pairs bench-scaling check-runtimes
 bench: bench-kernels bench-pairs bench-scaling ## measure everything; tables and a plot in build/bench

@@ -4,6 +4,7 @@
 #include "apply/base/cursor.h"
 #include "apply/base/mem.h"
 #include "apply/bits.h"
+#include "apply/factor_code.h"
 #include "apply/token.h"
 
 static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r,
@@ -25,6 +26,17 @@ static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r,
     return (h->form & ~MLR_NEURAL_FORMS) == 0 && h->classes >= 1 &&
            h->classes <= MLR_NEURAL_CLASSES && edges_ok && narrow_ok && tables_ok &&
            lag_ok && contexts_ok && h->top <= UINT16_MAX;
+}
+
+/* Scales are for floats of one type, and for nothing else that has a say in predictions. */
+static bool scale_is_sane(const mlr_neural_head *h, const mlr_record *r,
+                          const mlr_number *now)
+{
+    if ((h->form & MLR_NEURAL_SCALED) == 0) {
+        return true;
+    }
+    return h->scale != 0 && now->is_float && r->dtype == r->old_dtype &&
+           (h->form & MLR_NEURAL_LOWRANK) == 0 && h->edges == MLR_NEURAL_EDGES;
 }
 
 /* Factors must be far smaller than the tensor, so that no header can ask for more memory
@@ -68,12 +80,17 @@ mlr_status mlr_neural_head_read(const mlr_record *r, mlr_neural_head *h, mlr_err
         h->factors_at = c.pos;
         (void)mlr_cur_take(&c, h->factor_bytes, "neural factors");
     }
+    if ((h->form & MLR_NEURAL_SCALED) != 0) {
+        uint64_t z = mlr_cur_varint_to(&c, UINT32_MAX, "neural scale");
+        int64_t scale = (int64_t)(z >> 1);
+        h->scale = (int32_t)((z & 1) != 0 ? -scale - 1 : scale);
+    }
     h->tables_at = c.pos;
     if (!mlr_cur_ok(&c)) {
         return err->status;
     }
-    if (!head_is_sane(h, r, &now) || !rank_is_sane(h, r, &now) || h->shift > 30 ||
-        h->shift < -30) {
+    if (!head_is_sane(h, r, &now) || !rank_is_sane(h, r, &now) ||
+        !scale_is_sane(h, r, &now) || h->shift > 30 || h->shift < -30) {
         return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "neural model within its limits");
     }
     return MLR_OK;
@@ -296,33 +313,25 @@ bool mlr_neural_tables(mlr_neural *n, const mlr_neural_head *h, mlr_bits *d, voi
     return mlr_bits_ok(d);
 }
 
-static bool read_factor(mlr_bits *d, mlr_bit *model, int16_t *out)
+static bool read_column(mlr_bits *d, int16_t *to, size_t n, size_t step)
 {
-    uint64_t size = mlr_bits_number_in(d, model, 2, MLR_FACTOR_NUMBER);
-    if (size > INT16_MAX) {
-        return false;
+    mlr_factor_model model;
+    mlr_factor_model_begin(&model, (unsigned)mlr_bits_even(d, 6));
+    bool ok = true;
+    for (size_t i = 0; i < n && ok; i++) {
+        ok = mlr_factor_get(d, &model, &to[i * step]);
     }
-    int v = (int)size;
-    *out = (int16_t)(size != 0 && mlr_bits_even(d, 1) != 0 ? -v : v);
-    return true;
+    return ok && mlr_bits_ok(d);
 }
 
 static bool read_factors(const mlr_neural *n, mlr_bits *d, int16_t *u, int16_t *v)
 {
-    mlr_bit model[MLR_FACTOR_ROOM];
     size_t row = (size_t)n->row;
     size_t wide = 2 * (size_t)n->rank_pairs;
     bool ok = true;
     for (size_t k = 0; k < n->rank && ok; k++) {
-        mlr_bit_reset(model, sizeof model / sizeof *model);
-        for (size_t j = 0; j < row && ok; j++) {
-            ok = read_factor(d, model, &v[(k / 2 * row + j) * 2 + k % 2]);
-        }
-        mlr_bit_reset(model, sizeof model / sizeof *model);
-        for (size_t i = 0; i < n->rows && ok; i++) {
-            ok = read_factor(d, model, &u[i * wide + k]);
-        }
-        ok = ok && mlr_bits_ok(d);
+        ok = read_column(d, v + k / 2 * row * 2 + k % 2, row, 2) &&
+             read_column(d, u + k, (size_t)n->rows, wide);
     }
     return ok;
 }
@@ -354,6 +363,7 @@ void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head 
                       .rank = h->rank,
                       .rank_pairs = (unsigned)rank_pairs(h),
                       .shift = h->shift,
+                      .scale = h->scale,
                       .row = r->row,
                       .rows = h->rows};
     (void)mlr_number_of(r->dtype, &m->now);

@@ -7,6 +7,7 @@
 #define MLR_APPLY_QUANT_MIX_H
 
 #include "apply/bits.h"
+#include "apply/mix_tables.h"
 #include "apply/quant_predict.h"
 
 enum {
@@ -17,6 +18,9 @@ enum {
     MLR_QMIX_SLOTS = MLR_QMIX_COLUMNS_AT + MLR_QMIX_WIDE,
     MLR_QMIX_SUB_SLOTS = MLR_QMIX_COLUMNS_AT + MLR_QUANT_GROUPS,
     MLR_QMIX_NUMBER = 65 + (65 << 3),
+    MLR_QMIX_LIMIT = 250, /* decisions after which a slot learns no slower */
+    MLR_QMIX_BIAS = 256,
+    MLR_QMIX_WEIGHT_MOST = 8 << 16,
     /* memory in the terms of the format: of a kind slots and weights of 4 bytes, 5 bytes a
        column; numbers beyond what is counted in steps; the sixteen of super-scales */
     MLR_QMIX_KIND_TERMS =
@@ -54,11 +58,33 @@ typedef struct mlr_quant_mix {
     mlr_bit *at[MLR_QMIX_INPUTS - 1];
     int32_t input[MLR_QMIX_INPUTS];
     int32_t rate;
+    unsigned rate_log;
+    unsigned (*mixed)(struct mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
+                      unsigned bit);
     mlr_bit large[MLR_QMIX_NUMBER];
     mlr_quant_lessons codes;
     mlr_bit super[16][MLR_QMIX_NUMBER];
     mlr_quant_lessons subs;
 } mlr_quant_mix;
+
+/* One mixed decision on the number at hand: codes `bit`, or what the coder reads, and
+   learns from it. A host may have a faster one; all do the same. */
+typedef unsigned (*mlr_quant_mixed_fn)(mlr_quant_mix *m, unsigned node,
+                                       const mlr_quant_coder *c, unsigned bit);
+unsigned mlr_quant_mixed(mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
+                         unsigned bit);
+
+/* The chance that weighted logits stand for. */
+static inline uint32_t mlr_quant_mix_chance(int64_t sum)
+{
+    enum { ONE = 1 << 16, LEAST = 24, MOST = 65512 };
+    sum /= ONE;
+    int32_t x = sum > MLR_LOGIT_MOST    ? MLR_LOGIT_MOST
+                : sum < -MLR_LOGIT_MOST ? -MLR_LOGIT_MOST
+                                        : (int32_t)sum;
+    uint32_t p = mlr_squash(x);
+    return p < LEAST ? LEAST : p > MOST ? MOST : p;
+}
 
 uint64_t mlr_quant_mix_terms(const mlr_quant_shape *s);
 size_t mlr_quant_mix_bytes(const mlr_quant_shape *s); /* of this build */
@@ -74,6 +100,7 @@ typedef struct mlr_quant_mixing {
     unsigned kind;
     uint64_t row;
     const mlr_quant_coder *coder;
+    mlr_quant_mixed_fn mixed; /* NULL: the reference */
     uint16_t *z; /* of each number: given to the encoder, made by the decoder */
 } mlr_quant_mixing;
 

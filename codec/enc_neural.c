@@ -8,10 +8,16 @@
 #include "codec/factors.h"
 #include "codec/lag.h"
 #include "codec/neural_study.h"
+#include "codec/scale.h"
 #include "codec/strategy.h"
 #include "codec/tokens.h"
 
-enum { TABLES_WIDE = 32, RARE = 8 /* elements a bit: no search */, LAG_LEAST_BYTES = 256 };
+enum {
+    TABLES_WIDE = 32,
+    RARE = 8 /* elements a bit: no search */,
+    LAG_LEAST_BYTES = 256,
+    SCALE_LEAST_BYTES = 64
+};
 
 static mlr_status no_memory(mlr_err *err)
 {
@@ -145,6 +151,10 @@ static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
         mlr_buf_varint(out, factors->size);
         mlr_buf_add(out, factors->data, factors->size);
         out->failed |= factors->failed;
+    }
+    if (m->scale != 0) {
+        int64_t scale = m->scale;
+        mlr_buf_varint(out, (uint64_t)(scale < 0 ? -2 * scale - 1 : 2 * scale));
     }
 }
 
@@ -284,6 +294,38 @@ static bool rank_fits(const mlr_encoding *e, const mlr_record *r, unsigned rank)
            (rows + r->row) * (rank + rank % 2) <= e->max_state / (2 * sizeof(int16_t));
 }
 
+/* Replaces the plan by one that multiplies the base (weight decay) where that is smaller.
+ */
+static mlr_status try_scale(const mlr_encoding *e, const mlr_view *v, uint64_t *cost,
+                            mlr_neural_plan *p, mlr_sweep *s, mlr_err *err)
+{
+    int32_t scale = 0;
+    if (e->quick || !e->search || *cost >> 19 < SCALE_LEAST_BYTES ||
+        mlr_find_scale(e, v, &scale, err) != MLR_OK || scale == 0) {
+        return err->status;
+    }
+    mlr_neural_head h = {.form = MLR_NEURAL_SCALED,
+                         .classes = MLR_NEURAL_CLASSES,
+                         .edges = MLR_NEURAL_EDGES,
+                         .top = p->model.top,
+                         .scale = scale};
+    mlr_neural_plan with = {0};
+    mlr_neural_shape(&with.model, v->record, &h);
+    mlr_sweep *t = mlr_take(e->alloc, sizeof *t);
+    if (t == NULL) {
+        return no_memory(err);
+    }
+    mlr_status status = mlr_neural_sweep(e, v, &with.model, 1, t, err);
+    uint64_t now = status == MLR_OK ? choose_form(t, &with, e) : UINT64_MAX;
+    if (now < *cost) {
+        *p = with;
+        *s = *t;
+        *cost = now;
+    }
+    mlr_give(e->alloc, t, sizeof *t);
+    return status;
+}
+
 /* Replaces the plan by one with low-rank prediction where that is measured to be smaller.
  */
 static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t cost,
@@ -357,6 +399,9 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     uint64_t cost = choose_form(s, p, e);
     /* mixing has no contexts for a lag: the decoder refuses both together */
     status = try_lag(e, v, mixed && !mixing, &cost, p, s, err);
+    if (status == MLR_OK) {
+        status = try_scale(e, v, &cost, p, s, err);
+    }
     mlr_buf factors;
     mlr_buf_init(&factors, e->alloc);
     if (status == MLR_OK) {
@@ -495,9 +540,25 @@ static size_t write_skips(scratch *m, size_t n, mlr_buf *map)
     return used;
 }
 
+/* Every lane takes about three bytes more: few of them where that would show. */
 static unsigned lanes_for(size_t n)
 {
     return n >= 32768 ? 32 : n >= 4096 ? 8 : n >= 1024 ? 2 : 1;
+}
+
+static size_t encode_rans(mlr_rans_job *job, mlr_rans_encode_fn fast, uint16_t *words,
+                          uint32_t *state)
+{
+    enum { SHORT = 2048 }; /* words that so many lanes are too many for */
+    size_t n = fast != NULL && job->lanes == MLR_RANS_LANES
+                   ? fast(job, words, state)
+                   : mlr_rans_encode(job, words, state);
+    while (job->lanes > 1 && n < SHORT / MLR_RANS_LANES * job->lanes) {
+        job->lanes /= 4;
+        job->lanes += job->lanes == 0;
+        n = mlr_rans_encode(job, words, state);
+    }
+    return n;
 }
 
 static void append_words(mlr_buf *out, const uint16_t *words, size_t n)
@@ -522,10 +583,7 @@ static bool put_tokens(const mlr_neural_plan *p, const mlr_neural_kernels *kerne
                         .token = m->token,
                         .n = used,
                         .lanes = lanes_for(used)};
-    mlr_rans_encode_fn fast = kernels->rans_encode;
-    size_t words = fast != NULL && job.lanes == MLR_RANS_LANES
-                       ? fast(&job, m->words, state)
-                       : mlr_rans_encode(&job, m->words, state);
+    size_t words = encode_rans(&job, kernels->rans_encode, m->words, state);
     if (words == SIZE_MAX || map.failed) {
         out->failed |= map.failed;
         mlr_buf_release(&map);
@@ -699,6 +757,9 @@ static void describe(const mlr_record *r, mlr_buf *text)
     if (h.rank > 0) {
         say(text, " + low rank ");
         say_number(text, h.rank);
+    }
+    if (h.scale != 0) {
+        say(text, " scaled");
     }
     if (h.lag > 0) {
         say(text, ", context of the change ");

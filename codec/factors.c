@@ -3,26 +3,31 @@
 #include <math.h>
 #include <string.h>
 
-#include "codec/bits_write.h"
 #include "codec/cost.h"
+#include "codec/factor_refine.h"
 #include "codec/lowrank_ops.h"
 #include "codec/small_dense.h"
 
 enum {
     LEAST_SIDE = 32,
-    PATIENT = 12,            /* level from which time matters less */
-    SECOND_TURN = 1 << 21,   /* elements up to which least squares goes round again */
-    TURNS = 2,               /* of least squares before the last one */
+    PATIENT = 12,          /* level from which time matters less */
+    SECOND_TURN = 1 << 21, /* elements up to which least squares goes round again */
+    ROUNDED_TURNS = 6,     /* where they leave nothing else */
+    REFINE = 1 << 19,      /* elements up to which integers are moved once more */
+    REFINE_PATIENT = 1 << 22,
     MOST_ELEMENTS = 1 << 26, /* kept as floats while the search runs */
     SAMPLE_ROWS = 512,
     SAMPLE_COLUMNS = 512,
     FIELD_NONE = 255
 };
 
-/* The difference of a matrix in units of the model's fixed point, and its precision. */
-/* What a factor takes, about. */
-#define FACTOR_BITS 6.5
+/* What a factor takes, about, less what least squares and contexts gain beyond the sample
+   that ranks are judged by. */
+#define FACTOR_BITS 2.5
+/* The share of noise up to which rounding alone explains what factors leave. */
+#define ROUNDED 0.1
 
+/* The difference of a matrix in units of the model's fixed point, and its precision. */
 typedef struct matrix {
     size_t rows, columns;
     float *d;      /* rows x columns */
@@ -549,12 +554,21 @@ static int16_t to_step(float x, double step)
     return (int16_t)(q > 32767 ? 32767 : q < -32767 ? -32767 : q);
 }
 
+/* Where nothing but rounding is left, factors may lie anywhere between its edges; then a
+   coarser step does. */
+static bool may_refine(const search *s)
+{
+    size_t most = s->e->level >= PATIENT ? REFINE_PATIENT : REFINE;
+    return s->noise_share <= ROUNDED && s->m.rows * s->m.columns <= most &&
+           s->shape->sum_limit <= INT32_MAX;
+}
+
 static bool make_integers(search *s, unsigned rank, mlr_factors *f)
 {
     double size[MLR_SKETCH];
     size_t pairs = (rank + 1U) / 2;
     balance(s, rank, size);
-    f->shift = choose_shift(s, rank, size);
+    f->shift = choose_shift(s, rank, size) + may_refine(s);
     double step = sqrt(ldexp(1, f->shift));
     f->bytes = (s->m.rows + s->m.columns) * 2 * pairs * sizeof(int16_t);
     f->v = mlr_take(s->e->alloc, f->bytes);
@@ -578,6 +592,18 @@ static bool make_integers(search *s, unsigned rank, mlr_factors *f)
     }
     f->rank = rank;
     return true;
+}
+
+static void refine(const search *s, mlr_factors *f)
+{
+    mlr_refining r = {.d = s->m.d,
+                      .fine = s->m.fine,
+                      .rows = s->m.rows,
+                      .columns = s->m.columns,
+                      .turns = s->e->level >= PATIENT ? 64 : 0,
+                      .alloc = s->e->alloc,
+                      .exec = s->e->exec};
+    (void)mlr_factors_refine(&r, f);
 }
 
 /* --- the search ------------------------------------------------------------------------
@@ -689,11 +715,15 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
         solve_rows(s, rank);
         solve_columns(s, rank);
         status = weigh(s, rank, err);
+        turns = s->noise_share < ROUNDED && again ? ROUNDED_TURNS : turns;
     }
     if (status != MLR_OK) {
         return status;
     }
     bool ok = make_integers(s, rank, f);
+    if (ok && may_refine(s)) {
+        refine(s, f);
+    }
     return ok ? MLR_OK
               : mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET,
                          "memory for studying a tensor");
@@ -728,32 +758,4 @@ mlr_status mlr_lowrank_search(const mlr_encoding *e, const mlr_view *v,
     status = fit(&s, f, err);
     mlr_give(e->alloc, s.base, s.bytes);
     return status;
-}
-
-static void put_factor(mlr_bits_out *e, mlr_bit *model, int16_t q)
-{
-    uint64_t size = (uint64_t)(q < 0 ? -q : q);
-    mlr_bits_put_number_in(e, model, 2, MLR_FACTOR_NUMBER, size);
-    if (size != 0) {
-        mlr_bits_put_even(e, q < 0, 1);
-    }
-}
-
-void mlr_factors_write(const mlr_factors *f, uint64_t rows, uint64_t row, mlr_buf *out)
-{
-    mlr_bits_out e;
-    mlr_bit model[MLR_FACTOR_ROOM];
-    size_t wide = (f->rank + 1U) / 2 * 2;
-    mlr_bits_out_begin(&e, out);
-    for (size_t k = 0; k < f->rank; k++) {
-        mlr_bit_reset(model, sizeof model / sizeof *model);
-        for (size_t j = 0; j < row; j++) {
-            put_factor(&e, model, f->v[(k / 2 * (size_t)row + j) * 2 + k % 2]);
-        }
-        mlr_bit_reset(model, sizeof model / sizeof *model);
-        for (size_t i = 0; i < rows; i++) {
-            put_factor(&e, model, f->u[i * wide + k]);
-        }
-    }
-    mlr_bits_out_end(&e);
 }

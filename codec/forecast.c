@@ -28,6 +28,7 @@ static mlr_encoding encoding_of(const mlr_predictor *p, const mlr_device *device
     e.kernels = p->kernels != NULL ? p->kernels : &mlr_kernels_scalar;
     e.alloc = p->alloc;
     e.tick = p->tick;
+    e.crowded = p->plan->crowded;
     if (choice->dict) {
         e.dict = p->dict;
         e.dict_bytes = p->dict_bytes;

@@ -59,6 +59,7 @@ static mlr_encoding encoding_for(const maker *k, const mlr_choice *c, const mlr_
     e.alloc = k->o->alloc;
     e.exec = exec;
     e.tick = &k->gate.tick;
+    e.crowded = k->plan->crowded;
     if (c->dict) {
         e.dict = k->o->dict;
         e.dict_bytes = k->o->dict_bytes;
@@ -189,6 +190,7 @@ static mlr_status write_glue_chunk(maker *k, const mlr_record *r,
     uint64_t before = k->writer.chunk_bytes;
     mlr_patch_writer_chunk(&k->writer, MLR_CHUNK_GLUE, &head, payload, k->err);
     k->made->glue_bytes += k->writer.chunk_bytes - before;
+    k->made->decode_us += mlr_price_decode_us(r->decoder->id, r->new_bytes, k->device);
     mlr_buf_release(&head);
     return k->err->status;
 }

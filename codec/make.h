@@ -24,7 +24,7 @@ typedef struct mlr_made {
     uint64_t patch_bytes, record_bytes, glue_bytes, header_bytes, index_bytes;
     uint64_t tensors_same, tensors_coded;
     uint64_t arena_bytes; /* what a serial applier needs */
-    uint64_t decode_us;   /* of all records, by the fixed prices of codec/price.h */
+    uint64_t decode_us;   /* by the fixed prices of codec/price.h */
     uint8_t patch_sha256[32];
 } mlr_made;
 

@@ -1,5 +1,7 @@
 #include "codec/plan.h"
 
+#include "apply/quantise.h"
+
 enum { MOST_STRIPES = 1 << 16 };
 
 /* The plan under construction; both tables are sized by the number of spans. */
@@ -89,10 +91,10 @@ static bool striped_refs(planner *p, mlr_plan_record *r, const mlr_tensor *old,
 
 static bool converts(const mlr_tensor *old, const mlr_tensor *new_t)
 {
-    bool plain = old->dtype->block_items == 1 && new_t->dtype->block_items == 1;
-    bool known = old->dtype->cls == MLR_CLASS_FLOAT && new_t->dtype->cls == MLR_CLASS_FLOAT;
-    return plain && known && old->elements == new_t->elements && !old->big_endian &&
-           !new_t->big_endian;
+    bool floats =
+        old->dtype->cls == MLR_CLASS_FLOAT && new_t->dtype->cls == MLR_CLASS_FLOAT;
+    return (floats || mlr_can_quantise(old->dtype, new_t->dtype)) &&
+           old->elements == new_t->elements && !old->big_endian && !new_t->big_endian;
 }
 
 /* --- records -------------------------------------------------------------------------- */
@@ -263,6 +265,18 @@ static uint32_t *index_records(const planner *p)
     return first;
 }
 
+static bool is_crowded(const planner *p)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < p->record_count; i++) {
+        const mlr_plan_record *r = &p->records[i];
+        if (!r->copy && r->bytes.len <= MLR_LITTLE_RECORD) {
+            sum += r->bytes.len;
+        }
+    }
+    return sum > MLR_CROWD;
+}
+
 mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_options *o,
                          mlr_pool *pool, mlr_err *err)
 {
@@ -303,6 +317,7 @@ mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_op
                       .glue_bytes = glue_bytes,
                       .small_bytes = p.small_bytes,
                       .level = o->choice.level,
+                      .crowded = is_crowded(&p),
                       .new_bytes = model_bytes(model),
                       .old_bytes = model_bytes(m->old_model)};
     return err->status;

@@ -77,6 +77,10 @@ typedef struct mlr_plan_record {
     mlr_choice choice;
 } mlr_plan_record;
 
+/* Up to so many bytes slow strategies are tried at every level, unless little records that
+   changed add up to MLR_CROWD. */
+enum { MLR_LITTLE_RECORD = 32 << 10, MLR_CROWD = 2 << 20 };
+
 /* A stretch of structure: glue, or a tensor too small for a record. In output order. */
 typedef struct mlr_plan_glue {
     uint32_t member;
@@ -95,6 +99,7 @@ typedef struct mlr_plan {
     uint64_t glue_bytes, new_bytes, old_bytes;
     uint32_t small_bytes; /* tensors below travel with the structure */
     uint8_t level;        /* of the structure, where there is much of it */
+    bool crowded; /* little records add up to so much that slow strategies would tell */
 } mlr_plan;
 
 typedef struct mlr_plan_options {

@@ -93,6 +93,8 @@ typedef struct mlr_profile {
     const mlr_device *device; /* NULL: not said */
     const char *dict_path;    /* NULL: not said */
     bool embed_dict;
+    uint32_t small_bytes; /* tensors below travel with the structure; MLR_ALL_SMALL: all;
+                             0: not said */
     mlr_setting defaults;
     const mlr_rule *rules;
     size_t rule_count;

@@ -51,6 +51,7 @@ typedef struct mlr_encoding {
     size_t max_state, max_work; /* what the applier's device can afford; 0: anything */
     bool search;                /* look for predictors that take time to find (low rank) */
     bool quick;                 /* only a prediction is wanted: spend less on the model */
+    bool crowded;               /* so many little records that slow strategies would tell */
     const mlr_kernels *kernels; /* never NULL */
     const mlr_allocator *alloc;
     const mlr_exec *exec; /* NULL: serial */

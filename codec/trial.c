@@ -278,7 +278,6 @@ enum {
     THOROUGH_LEVEL = 6, /* from here on generic strategies are tried on everything */
     SLOW_LEVEL = 16,
     MAX_LEVEL = 20,
-    SMALL_BYTES = 32 << 10,
     SLOW_BYTES = 256 << 10,
     SLOW_LEVEL_BYTES = 4 << 20
 };
@@ -318,17 +317,21 @@ static void add_all(mlr_candidates *c, const mlr_record *r, const mlr_device *de
  * or where the level allows the time. `mix` is slow: it is for little data, or for high
  * levels.
  */
-static uint64_t mix_limit(const mlr_record *r, const mlr_choice *choice)
+static uint64_t mix_limit(const mlr_encoding *e, const mlr_record *r,
+                          const mlr_choice *choice)
 {
     if (choice->level >= SLOW_LEVEL) {
         return SLOW_LEVEL_BYTES;
     }
+    if (e->crowded && r->new_bytes <= MLR_LITTLE_RECORD) {
+        return 0;
+    }
     bool known = r->dtype->cls == MLR_CLASS_FLOAT || r->dtype->cls == MLR_CLASS_BLOCK;
-    return known && r->old_bytes > 0 ? SMALL_BYTES : SLOW_BYTES;
+    return known && r->old_bytes > 0 ? MLR_LITTLE_RECORD : SLOW_BYTES;
 }
 
-mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
-                                  const mlr_device *device)
+mlr_candidates mlr_candidates_for(const mlr_encoding *e, const mlr_record *r,
+                                  const mlr_choice *choice, const mlr_device *device)
 {
     static const char *const aware[] = {"neural", "neural-quant", NULL};
     static const char *const with_old[] = {"block-fields", "xor-planes", "zstd-ref", NULL};
@@ -346,7 +349,7 @@ mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
     if (choice->level >= MAX_LEVEL) {
         add(&c, r, device, mlr_strategy_named("neural-max"));
     }
-    if (r->new_bytes <= mix_limit(r, choice)) {
+    if (r->new_bytes <= mix_limit(e, r, choice)) {
         add(&c, r, device, mlr_strategy_named("mix"));
     }
     if (choice->level < THOROUGH_LEVEL && sure) {
@@ -380,7 +383,7 @@ mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,
                       const mlr_view *v, const mlr_choice *choice, const mlr_device *device,
                       const mlr_inflater *inflater, mlr_err *err)
 {
-    mlr_candidates c = mlr_candidates_for(v->record, choice, device);
+    mlr_candidates c = mlr_candidates_for(e, v->record, choice, device);
     *id = MLR_STRATEGY_raw;
     *best = (mlr_trial){.bytes = v->record->new_bytes, .exact = true, .lossless = true};
     /* A trial costs a study. One candidate needs none: where memory is no question, whoever

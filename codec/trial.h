@@ -47,8 +47,8 @@ typedef struct mlr_candidates {
     uint8_t id[24];
     unsigned count;
 } mlr_candidates;
-mlr_candidates mlr_candidates_for(const mlr_record *r, const mlr_choice *choice,
-                                  const mlr_device *device);
+mlr_candidates mlr_candidates_for(const mlr_encoding *e, const mlr_record *r,
+                                  const mlr_choice *choice, const mlr_device *device);
 
 /* The strategy with the smallest trial among the candidates; *best tells its figures. */
 mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,

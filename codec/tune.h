@@ -35,12 +35,16 @@ typedef struct mlr_tune_item {
     uint64_t new_bytes;
     mlr_tune_option *option; /* in the pool; no two cost the same in everything */
     size_t count;            /* at least 1 */
+    uint32_t group;          /* of items alike; only where the table is sampled */
 } mlr_tune_item;
 
 typedef struct mlr_tune_table {
     mlr_tune_item *items;
     size_t count;
     uint64_t fixed_bytes, fixed_us; /* structure, header, copies: whatever is chosen */
+    bool sampled;   /* a few items were tried, and speak for those that are alike */
+    size_t groups;  /* of items alike, where sampled */
+    uint32_t *like; /* where sampled: items by group, in a group by the price of change */
 } mlr_tune_table;
 
 /* One choice for every item, and what all of them cost together. */
@@ -61,6 +65,21 @@ typedef struct mlr_tune_point {
 mlr_status mlr_tune_measure(mlr_tune_table *t, const mlr_predictor *p, mlr_goal goal,
                             const mlr_tune_limits *limits, const mlr_exec *exec,
                             mlr_pool *pool, mlr_err *err);
+
+/* How a sampled table is verified. */
+typedef struct mlr_tune_proof {
+    const mlr_predictor *p;
+    const mlr_exec *exec;
+    unsigned turn; /* 0, 1: another tensor of each group */
+    double error;  /* by how much figures were wrong, as a part of 1; 0 before turn 0 */
+} mlr_tune_proof;
+
+/*
+ * Of a sampled table: really encodes what weighs most, one tensor of a group, under the
+ * choices of `plan`, and corrects the figures of all that are alike.
+ */
+mlr_status mlr_tune_verify(mlr_tune_table *t, const mlr_tune_plan *plan,
+                           mlr_tune_proof *proof, mlr_pool *pool, mlr_err *err);
 
 /* The best plan. plan->fits tells whether it keeps the limits. */
 mlr_status mlr_tune_solve(mlr_tune_plan *plan, const mlr_tune_table *t, mlr_goal goal,

@@ -1,21 +1,15 @@
-#include "codec/tune.h"
+#include "codec/tune_table.h"
 
 #include "codec/trial.h"
 
-/* The making of one row, by one task. */
-typedef struct row_task {
-    const mlr_predictor *p;
-    const mlr_tune_limits *limits;
-    mlr_tune_item *item;
-    mlr_goal goal;
-    mlr_effort effort;
-    mlr_err err;
-} row_task;
+typedef mlr_tune_row row_task;
 
 enum {
     FIRST_LEVEL = 3,
     HIGH_LEVEL = 19,
-    DEEP_BYTES = 96 << 20, /* of changed tensors: beyond, a glance has to do */
+    LAST_LEVEL = 22,
+    DEEP_BYTES = 64 << 20, /* of changed tensors: beyond, samples have to do */
+    SMALL_MODEL = 4 << 20, /* up to here time is no question */
     RECORD_BYTES = 24
 };
 
@@ -44,8 +38,8 @@ static bool by_zstd(unsigned id)
 static bool worth_a_try(const row_task *t, unsigned id)
 {
     enum { SLOW_MB_S = 20, SLOW_BYTES = 256 << 10 };
-    return mlr_price_speed(id) > SLOW_MB_S ||
-           (t->goal == MLR_GOAL_SIZE && t->item->new_bytes <= SLOW_BYTES);
+    bool little = t->patient || t->item->new_bytes <= SLOW_BYTES;
+    return mlr_price_speed(id) > SLOW_MB_S || (t->goal == MLR_GOAL_SIZE && little);
 }
 
 /* All records of the item under one choice; x->fits is false where one of them cannot. */
@@ -123,21 +117,41 @@ static bool add_option(row_task *t, const mlr_choice *c, const mlr_prediction *x
     return true;
 }
 
-/* A high level of zstd takes long: its gain over the first level is taken from a glance. */
+/* A high level takes long: its gain over the first level is taken from a glance. */
 static mlr_status try_high(row_task *t, const glance *g, const mlr_prediction *first,
                            unsigned id)
 {
-    const mlr_choice c = {.strategy = (int16_t)id, .level = HIGH_LEVEL};
+    const mlr_choice c = {.strategy = (int16_t)id,
+                          .level = t->patient ? LAST_LEVEL : HIGH_LEVEL};
+    mlr_effort effort = t->patient ? t->effort : MLR_EFFORT_GLANCE;
     mlr_prediction x;
-    if (predict(t, &c, MLR_EFFORT_GLANCE, &x) != MLR_OK || !x.fits) {
+    if (predict(t, &c, effort, &x) != MLR_OK || !x.fits) {
         return t->err.status;
     }
-    if (!x.exact) {
+    if (!x.exact && !t->patient) {
         double gain = (double)x.bytes / (double)g->bytes[id];
         x.bytes = (uint64_t)((double)first->bytes * gain);
     }
     (void)add_option(t, &c, &x);
     return MLR_OK;
+}
+
+/* A level makes no loser win: what is half as large again as the smallest stays there. */
+static bool far_behind(const glance *g, const mlr_prediction *x)
+{
+    for (unsigned o = 0; o < MLR_STRATEGY_LIMIT; o++) {
+        if (g->bytes[o] > 0 && g->bytes[o] + g->bytes[o] / 2 < x->bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether its high levels do more than its first. */
+static bool has_high(const row_task *t, unsigned id)
+{
+    bool slow = id == MLR_STRATEGY_mix || id == MLR_STRATEGY_neural_quant;
+    return by_zstd(id) || (slow && t->goal == MLR_GOAL_SIZE);
 }
 
 static mlr_status try_strategy(row_task *t, const glance *g, unsigned id)
@@ -148,11 +162,11 @@ static mlr_status try_strategy(row_task *t, const glance *g, unsigned id)
         return t->err.status;
     }
     bool there = add_option(t, &c, &x);
-    if (there && by_zstd(id)) {
+    if (there && has_high(t, id) && (t->patient || !far_behind(g, &x))) {
         return try_high(t, g, &x, id);
     }
     if (there && id == MLR_STRATEGY_neural && t->goal == MLR_GOAL_SIZE) {
-        c.level = 12; /* where it looks for low ranks */
+        c.level = 12; /* where it takes its time with low ranks */
         if (predict(t, &c, t->effort, &x) == MLR_OK) {
             (void)add_option(t, &c, &x);
         }
@@ -184,9 +198,9 @@ static void prune(mlr_tune_item *item)
     item->count = kept;
 }
 
-static void fill_row(void *arg, size_t i, unsigned lane)
+void mlr_tune_fill_row(void *rows, size_t i, unsigned lane)
 {
-    row_task *t = (row_task *)arg + i;
+    row_task *t = (row_task *)rows + i;
     mlr_tune_item *item = t->item;
     glance g = {0};
     (void)lane;
@@ -231,14 +245,38 @@ static void list_items(mlr_tune_table *t, const mlr_predictor *p)
     t->fixed_bytes += plan->glue_bytes / 8 + 256; /* until somebody knows better */
 }
 
+static mlr_status make_options(mlr_tune_table *t, mlr_pool *pool, mlr_err *err)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        t->items[i].option =
+            mlr_pool_take(pool, MLR_TUNE_OPTIONS * sizeof(mlr_tune_option));
+        if (t->items[i].option == NULL) {
+            return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "table of the tuner");
+        }
+    }
+    return MLR_OK;
+}
+
+mlr_status mlr_tune_fill_rows(mlr_tune_row *rows, size_t n, const mlr_exec *exec,
+                              mlr_err *err)
+{
+    mlr_exec_run(exec, mlr_tune_fill_row, rows, n);
+    for (size_t i = 0; i < n && err->status == MLR_OK; i++) {
+        if (rows[i].err.status != MLR_OK) {
+            *err = rows[i].err;
+        }
+    }
+    return err->status;
+}
+
 mlr_status mlr_tune_measure(mlr_tune_table *t, const mlr_predictor *p, mlr_goal goal,
                             const mlr_tune_limits *limits, const mlr_exec *exec,
                             mlr_pool *pool, mlr_err *err)
 {
     *t = (mlr_tune_table){0};
     t->items = mlr_pool_take(pool, (p->plan->record_count + 1) * sizeof *t->items);
-    row_task *tasks = mlr_pool_take(pool, (p->plan->record_count + 1) * sizeof *tasks);
-    if (t->items == NULL || tasks == NULL) {
+    row_task *rows = mlr_pool_take(pool, (p->plan->record_count + 1) * sizeof *rows);
+    if (t->items == NULL || rows == NULL) {
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "table of the tuner");
     }
     list_items(t, p);
@@ -246,20 +284,20 @@ mlr_status mlr_tune_measure(mlr_tune_table *t, const mlr_predictor *p, mlr_goal 
     for (size_t i = 0; i < t->count; i++) {
         bytes += t->items[i].new_bytes;
     }
+    const mlr_tune_row like = {.p = p,
+                               .limits = limits,
+                               .goal = goal,
+                               .effort = MLR_EFFORT_DEFAULT,
+                               .patient = bytes <= SMALL_MODEL};
+    if (make_options(t, pool, err) != MLR_OK) {
+        return err->status;
+    }
+    if (bytes > DEEP_BYTES) {
+        return mlr_tune_sample(t, &like, exec, pool, err);
+    }
     for (size_t i = 0; i < t->count; i++) {
-        tasks[i] = (row_task){.p = p, .limits = limits, .item = &t->items[i], .goal = goal};
-        tasks[i].effort = bytes > DEEP_BYTES ? MLR_EFFORT_GLANCE : MLR_EFFORT_DEFAULT;
-        t->items[i].option =
-            mlr_pool_take(pool, MLR_TUNE_OPTIONS * sizeof(mlr_tune_option));
-        if (t->items[i].option == NULL) {
-            return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "table of the tuner");
-        }
+        rows[i] = like;
+        rows[i].item = &t->items[i];
     }
-    mlr_exec_run(exec, fill_row, tasks, t->count);
-    for (size_t i = 0; i < t->count && err->status == MLR_OK; i++) {
-        if (tasks[i].err.status != MLR_OK) {
-            *err = tasks[i].err;
-        }
-    }
-    return err->status;
+    return mlr_tune_fill_rows(rows, t->count, exec, err);
 }

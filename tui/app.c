@@ -9,13 +9,14 @@
 
 #include "apply/host/file.h"
 #include "apply/host/heap.h"
+#include "tui/rules_edit.h"
 #include "tui/script.h"
 #include "tui/term.h"
 
 enum { FRAME_MS = 33, SPIN_MS = 120 }; /* at most 30 frames a second; a spinner's step */
 
 typedef struct places {
-    char config[1024], state[1024];
+    char config[1024], state[1024], forecasts[1024];
 } places;
 
 static uint64_t now_ms(void)
@@ -81,6 +82,7 @@ static mlr_status begin(mlr_app *app, const mlr_tui_options *o, const places *p,
     }
     app->config_dir = p->config[0] == '\0' ? NULL : p->config;
     app->state_dir = p->state[0] == '\0' ? NULL : p->state;
+    app->forecast_dir = p->forecasts[0] == '\0' ? NULL : p->forecasts;
     return MLR_OK;
 }
 
@@ -134,6 +136,14 @@ static void on_event(mlr_app *app, mlr_term *t, const mlr_event *e)
         mlr_term_copy(t, app->wishes.copy);
         app->wishes.copy = NULL;
     }
+    if (app->wishes.edit != NULL) {
+        char *word[5];
+        mlr_editor_words(app->wishes.edit, word);
+        app->wishes.edit = NULL;
+        mlr_rules_edited(app, mlr_term_run(t, word));
+        mlr_term_size(t, &rows, &cols);
+        mlr_app_resize(app, rows, cols);
+    }
     if (app->wishes.suspend) {
         app->wishes.suspend = false;
         mlr_term_suspend(t);
@@ -159,6 +169,7 @@ static int loop(mlr_app *app, mlr_term *t)
             drawn = app->now_ms;
             dirty = false;
         }
+        mlr_term_watch(t, app->watch.fd);
         mlr_event e = mlr_term_wait(t, dirty ? FRAME_MS : busy ? SPIN_MS : -1);
         app->now_ms = now_ms();
         on_event(app, t, &e);
@@ -250,6 +261,11 @@ static mlr_status run_script(const mlr_tui_options *o, const places *p, mlr_err 
     return s;
 }
 
+static const char *environment(const char *name)
+{
+    return getenv(name);
+}
+
 mlr_status mlr_tui_run(const mlr_tui_options *o, mlr_err *err)
 {
     mlr_heap heap;
@@ -262,6 +278,9 @@ mlr_status mlr_tui_run(const mlr_tui_options *o, mlr_err *err)
     (void)setlocale(LC_CTYPE, "");
     find_place(p.config, sizeof p.config, "XDG_CONFIG_HOME", ".config");
     find_place(p.state, sizeof p.state, "XDG_STATE_HOME", ".local/state");
+    if (mlr_forecast_folder(p.forecasts, sizeof p.forecasts, environment) == NULL) {
+        p.forecasts[0] = '\0';
+    }
     if (own.script != NULL) {
         return run_script(&own, &p, err);
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apply/host/err_text.h"
+#include "tui/screen_tensors.h"
 
 static const mlr_screen *const screens[MLR_SCREEN_COUNT] = {
 #define MLR_SCREEN(sym, screen) &screen,
@@ -82,6 +83,7 @@ mlr_status mlr_app_init(mlr_app *app, const mlr_allocator *alloc, int wake_fd, m
     app->cols = 80;
     app->job.wake_fd = wake_fd;
     app->focus = MLR_NO_ROW;
+    mlr_watch_init(&app->watch);
     mlr_desk_init(&app->desk, alloc, wake_fd);
     mlr_exporter_init(&app->exporter, alloc, wake_fd);
     mlr_session_init(&app->session, alloc);
@@ -122,6 +124,7 @@ void mlr_app_release(mlr_app *app)
             app->state[i] = NULL;
         }
     }
+    mlr_watch_release(&app->watch);
     mlr_session_release(&app->session);
 }
 
@@ -180,6 +183,55 @@ mlr_list *mlr_app_menu(mlr_app *app, int number, const char *title)
     snprintf(m->title, sizeof m->title, "%s", title);
     mlr_list_begin(&m->list);
     return &m->list;
+}
+
+/* --- models that change on disk ---------------------------------------------------------
+ */
+
+static bool changed(const mlr_opened *o)
+{
+    mlr_err quiet = {0};
+    return o != NULL && mlr_model_unchanged(o, &quiet) != MLR_OK;
+}
+
+/* What was read stays on the screen; nothing more is read from files that are others now.
+ */
+static void mark_stale(mlr_app *app)
+{
+    const mlr_ui_session *s = &app->session;
+    const char *name = mlr_path_leaf(app->stale_new ? s->new_path : s->old_path);
+    if (app->opening == NULL) {
+        mlr_job_cancel(&app->job);
+    }
+    mlr_desk_pause(app);
+    mlr_app_say(app, MLR_ROLE_WARNING,
+                "%.80s changed on disk: this is what it was; R reads it again", name);
+}
+
+bool mlr_app_stale(mlr_app *app)
+{
+    enum { SELDOM_MS = 2000 }; /* where the system tells nothing, and only while awake */
+    const mlr_ui_session *s = &app->session;
+    bool before = app->stale_old || app->stale_new;
+    bool due = app->now_ms - app->looked_ms >= SELDOM_MS;
+    if ((mlr_watch_any(&app->watch) || due) && !(app->stale_old && app->stale_new)) {
+        app->looked_ms = app->now_ms;
+        app->stale_old = app->stale_old || changed(s->old_opened);
+        app->stale_new = app->stale_new || changed(s->new_opened);
+        if (!before && (app->stale_old || app->stale_new)) {
+            mark_stale(app);
+        }
+    }
+    return app->stale_old || app->stale_new;
+}
+
+static void reload(mlr_app *app)
+{
+    if (app->session.new_opened == NULL) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "no models are open: choose two files first");
+        return;
+    }
+    mlr_app_open_pair(app, app->session.old_path, app->session.new_path);
 }
 
 /* --- opening ----------------------------------------------------------------------------
@@ -269,6 +321,17 @@ static void renew_screens(mlr_app *app)
     }
 }
 
+/* A file that looks like a format but breaks its rules has no tensors to show. */
+static void tell_notes(mlr_app *app)
+{
+    const mlr_ui_session *s = &app->session;
+    const mlr_model *m = s->new_model->note != NULL ? s->new_model : s->old_model;
+    if (m->note != NULL) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "%.80s is taken as plain bytes: %.120s",
+                    mlr_path_leaf(m == s->new_model ? s->new_path : s->old_path), m->note);
+    }
+}
+
 static void finish_opening(mlr_app *app, const mlr_err *err)
 {
     if (err->status == MLR_E_CANCELLED) {
@@ -284,8 +347,12 @@ static void finish_opening(mlr_app *app, const mlr_err *err)
         mlr_survey_release(app->survey); /* it reads the models that close now */
         app->survey = NULL;
         mlr_session_adopt(&app->session, app->opening);
+        app->stale_old = false;
+        app->stale_new = false;
+        mlr_watch_begin(&app->watch, app->session.old_opened, app->session.new_opened);
         app->focus = MLR_NO_ROW;
         mlr_desk_begin(app);
+        tell_notes(app);
         renew_screens(app);
         mlr_app_uncover(app);
         (void)mlr_app_show(app, MLR_SCREEN_TENSORS);
@@ -298,6 +365,10 @@ static void finish_opening(mlr_app *app, const mlr_err *err)
 
 static void finish_analysis(mlr_app *app, const mlr_err *err)
 {
+    app->looked_ms = 0;
+    if (err->status != MLR_OK && mlr_app_stale(app)) {
+        return; /* that is why, and it was said */
+    }
     if (err->status == MLR_E_CANCELLED) {
         mlr_app_say(app, MLR_ROLE_WARNING, "analysis stopped; what is known stays");
     } else if (err->status != MLR_OK) {
@@ -361,11 +432,13 @@ static bool poll_export(mlr_app *app)
 
 bool mlr_app_poll(mlr_app *app)
 {
+    bool was_stale = app->stale_old || app->stale_new;
+    bool stale = mlr_app_stale(app) != was_stale;
     bool job = poll_job(app);
     bool desk = mlr_desk_poll(app);
     bool export = poll_export(app);
     bool screens_busy = poll_screens(app);
-    return job || desk || export || screens_busy;
+    return stale || job || desk || export || screens_busy;
 }
 
 /* --- actions ----------------------------------------------------------------------------
@@ -399,7 +472,45 @@ static void open_palette(mlr_app *app)
     for (size_t i = 0; i < l->count; i++) {
         l->item[i].heading = NULL;
     }
+    l->none = "Enter runs: screen FILE, filter EXPR, theme NAME, rules FILE";
     mlr_list_ready(l);
+}
+
+static void write_screen(mlr_app *app, const char *path)
+{
+    mlr_err err = {0};
+    if (mlr_app_screenshot(app, path, &err) == MLR_OK) {
+        mlr_app_say(app, MLR_ROLE_OK, "wrote %s", path);
+    } else {
+        mlr_app_say_err(app, &err);
+    }
+}
+
+/* A command with its argument, as typed into the palette: "screen shot.svg". */
+static bool run_command(mlr_app *app, const char *text)
+{
+    static const char *const words[] = {"screen ", "theme ", "filter ", "rules "};
+    mlr_err err = {0};
+    size_t k = 0;
+    while (k < 4 && strncmp(text, words[k], strlen(words[k])) != 0) {
+        k++;
+    }
+    const char *rest = k < 4 ? text + strlen(words[k]) : "";
+    rest += strspn(rest, " ");
+    bool pair = app->session.new_model != NULL;
+    if (rest[0] == '\0' || (k >= 2 && !pair)) {
+        return false;
+    }
+    if (k == 0) {
+        write_screen(app, rest);
+    } else if (k == 1 && mlr_app_set_theme(app, rest, &err) != MLR_OK) {
+        mlr_app_say_err(app, &err);
+    } else if (k == 2) {
+        mlr_tensors_narrow(app, rest);
+    } else if (k == 3 && mlr_desk_load_rules(app, rest)) {
+        (void)mlr_app_show(app, MLR_SCREEN_RULES);
+    }
+    return true;
 }
 
 static void ask_screenshot(mlr_app *app)
@@ -449,6 +560,9 @@ static void cancel_job(mlr_app *app)
     } else if (mlr_job_state_of(&app->job) == MLR_JOB_RUNNING) {
         mlr_job_cancel(&app->job);
         mlr_app_say(app, MLR_ROLE_MESSAGE, "stopping %s", app->job.title);
+    } else if (app->aside != NULL && mlr_job_state_of(app->aside) == MLR_JOB_RUNNING) {
+        mlr_job_cancel(app->aside);
+        mlr_app_say(app, MLR_ROLE_MESSAGE, "stopping %s", app->aside->title);
     } else if (mlr_job_state_of(&app->desk.job) == MLR_JOB_RUNNING) {
         mlr_desk_pause(app);
         mlr_app_say(app, MLR_ROLE_MESSAGE, "forecasts stopped; a choice starts them again");
@@ -472,6 +586,9 @@ static void act_everywhere(mlr_app *app, mlr_action action)
     case MLR_DO_TAB_4:
         show_pair_screen(app, MLR_SCREEN_TUNE);
         break;
+    case MLR_DO_TAB_5:
+        show_pair_screen(app, MLR_SCREEN_RULES);
+        break;
     case MLR_DO_TAB_6:
         show_pair_screen(app, MLR_SCREEN_EXPORT);
         break;
@@ -490,6 +607,9 @@ static void act_everywhere(mlr_app *app, mlr_action action)
     case MLR_DO_PALETTE:
         open_palette(app);
         break;
+    case MLR_DO_RELOAD:
+        reload(app);
+        break;
     case MLR_DO_THEMES:
         (void)mlr_app_show(app, MLR_SCREEN_THEMES);
         break;
@@ -507,6 +627,9 @@ static void act_everywhere(mlr_app *app, mlr_action action)
         break;
     case MLR_DO_QUIT:
         quit(app);
+        break;
+    case MLR_DO_HISTORY:
+        show_pair_screen(app, MLR_SCREEN_HISTORY);
         break;
     case MLR_DO_HELP:
         (void)mlr_app_show(app, MLR_SCREEN_HELP);
@@ -535,11 +658,13 @@ static void answer(mlr_app *app, mlr_screen_id owner, const mlr_answer *a)
         screens[owner]->answer(app, app->state[owner], a);
         return;
     }
-    mlr_err err = {0};
     if (owner == MLR_SCREEN_NONE && mlr_desk_answer(app, a)) {
         return;
     }
     if (owner != MLR_SCREEN_NONE || a->reply != MLR_REPLY_ACCEPTED) {
+        return;
+    }
+    if (a->question == ASK_PALETTE && run_command(app, app->menu.list.prompt.text)) {
         return;
     }
     if (a->question == ASK_PALETTE && a->value > 0) {
@@ -547,11 +672,7 @@ static void answer(mlr_app *app, mlr_screen_id owner, const mlr_answer *a)
     } else if (a->question == ASK_QUIT) {
         app->wishes.quit = a->text[0] == 'y' || a->text[0] == 'Y';
     } else if (a->question == ASK_COMMAND) {
-        if (mlr_app_screenshot(app, a->text, &err) == MLR_OK) {
-            mlr_app_say(app, MLR_ROLE_OK, "wrote %s", a->text);
-        } else {
-            mlr_app_say_err(app, &err);
-        }
+        write_screen(app, a->text);
     }
 }
 

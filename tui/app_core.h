@@ -14,6 +14,7 @@
 #include "tui/screen.h"
 #include "tui/survey.h"
 #include "tui/theme.h"
+#include "tui/watch.h"
 #include "tui/widget_list.h"
 #include "tui/widget_prompt.h"
 
@@ -41,15 +42,17 @@ typedef struct mlr_menu {
 /* What the app wants of whoever runs it, after an event. */
 typedef struct mlr_wishes {
     bool quit, suspend, redraw;
+    const char *edit; /* a file in the user's editor; NULL: none */
     const char *copy; /* into the terminal's clipboard; NULL: nothing */
 } mlr_wishes;
 
 struct mlr_app {
     const mlr_allocator *alloc;
     const char *config_dir, *state_dir; /* borrowed; NULL: none */
-    const char *profile_path;           /* borrowed: rules to begin with; NULL: none */
-    const char *patch_path;             /* borrowed: the patch to apply; NULL: none */
-    const char *program; /* borrowed: what applies patches; NULL: this program */
+    const char *forecast_dir; /* borrowed: where forecasts are kept; NULL: nowhere */
+    const char *profile_path; /* borrowed: rules to begin with; NULL: none */
+    const char *patch_path;   /* borrowed: the patch to apply; NULL: none */
+    const char *program;      /* borrowed: what applies patches; NULL: this program */
     mlr_theme theme;
     mlr_color_depth depth;
     mlr_glyph_level level;
@@ -63,12 +66,18 @@ struct mlr_app {
     mlr_menu menu;
     mlr_history search_history, filter_history, command_history;
     mlr_job job;
-    mlr_opened_pair *opening; /* what the job works on, */
-    mlr_survey *survey;       /* or what it found out about the open pair; NULL: nothing */
-    mlr_desk desk;            /* choices and forecasts of the open pair */
-    mlr_exporter exporter;    /* the export that runs, or ran last */
-    size_t focus;             /* row that actions concern where none is marked */
-    char message[256];        /* shown until the next key; "": none */
+    mlr_watch watch;           /* over the files of the open pair */
+    bool stale_old, stale_new; /* a file of this model changed since it was opened */
+    uint64_t looked_ms;        /* when the files were looked at last */
+    mlr_opened_pair *opening;  /* what the job works on, */
+    mlr_survey *survey;        /* or what it found out about the open pair; NULL: nothing */
+    mlr_desk desk;             /* choices and forecasts of the open pair */
+    mlr_job *aside;            /* a screen's own job, to be shown and stopped; NULL: none */
+    mlr_exporter exporter;     /* the export that runs, or ran last */
+    size_t focus;              /* row that actions concern where none is marked */
+    char edit_path[1024];      /* what the editor works on, */
+    bool edit_copy;            /* and whether that is a copy, dropped afterwards */
+    char message[256];         /* shown until the next key; "": none */
     mlr_role message_role;
     char unsaved[64]; /* "1 rule": what quitting would lose; "": nothing */
     mlr_wishes wishes;
@@ -105,6 +114,10 @@ void mlr_app_uncover(mlr_app *app);
 
 /* Starts opening a pair on the worker; the tensor table follows. */
 void mlr_app_open_pair(mlr_app *app, const char *old_path, const char *new_path);
+
+/* Whether a file of the open pair is no longer what was read; jobs stop then, and the user
+   is told once. */
+bool mlr_app_stale(mlr_app *app);
 
 /* Starts the analysis of the pair that is open. */
 void mlr_app_analyse(mlr_app *app);

@@ -1,151 +1,11 @@
 /* The meters of an applier, its history, and what became of it. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tui/apply_view.h"
 #include "tui/cell_text.h"
 
-/* --- the form ---------------------------------------------------------------------------
- */
-
-static const char *const field_names[MLR_FIELDS] = {
-    "Base", "Patch", "Output", "Memory ceiling", "Replace output", "Run"};
-
-static void field_value(const mlr_apply_view *a, int i, char *to, size_t room)
-{
-    const mlr_run_wish *w = &a->wish;
-    char size[16];
-    char count[32];
-    switch (i) {
-    case MLR_FIELD_BASE:
-        snprintf(to, room, "%s", w->base);
-        break;
-    case MLR_FIELD_PATCH:
-        snprintf(to, room, "%s", w->patch);
-        break;
-    case MLR_FIELD_OUT:
-        snprintf(to, room, "%s", w->out);
-        break;
-    case MLR_FIELD_CEILING:
-        if (w->ceiling == 0) {
-            snprintf(to, room, "none");
-        } else {
-            snprintf(to, room, "%s  (%s bytes)",
-                     mlr_fmt_bytes(size, sizeof size, w->ceiling),
-                     mlr_fmt_count(count, sizeof count, w->ceiling));
-        }
-        break;
-    case MLR_FIELD_REPLACE:
-        snprintf(to, room, "%s", w->replace ? "yes" : "no");
-        break;
-    default:
-        snprintf(to, room, "Enter starts it");
-        break;
-    }
-}
-
-static int draw_facts(const mlr_apply_view *a, mlr_pane v, int row)
-{
-    const mlr_patch_facts *f = &a->facts;
-    char size[16];
-    char made[16];
-    char need[16];
-    if (!f->known) {
-        mlr_put(v, row, 1, f->why[0] == '\0' ? MLR_ROLE_DIM : MLR_ROLE_ERROR,
-                f->why[0] == '\0' ? "choose a patch to see what it needs" : f->why);
-        return row + 1;
-    }
-    mlr_putf(v, row, 1, MLR_ROLE_TEXT, "patch %s  makes %s in %llu records of %u file%s",
-             mlr_fmt_bytes(size, sizeof size, f->size),
-             mlr_fmt_bytes(made, sizeof made, f->new_bytes), (unsigned long long)f->records,
-             f->members, f->members == 1 ? "" : "s");
-    mlr_putf(v, row + 1, 1, MLR_ROLE_TEXT, "needs %s of arena, one block at a time",
-             mlr_fmt_bytes(need, sizeof need, f->need));
-    mlr_putf(v, row + 2, 1, MLR_ROLE_DIM, "sha256 %s", f->digest[0]);
-    return row + 3;
-}
-
-static const char *outcome(const mlr_past_run *p)
-{
-    static const char *const words[] = {"",        "runs",   "paused", "proven",
-                                        "refused", "failed", "stopped"};
-    return words[p->state];
-}
-
-static mlr_role outcome_role(mlr_run_state s)
-{
-    return s == MLR_RUN_DONE      ? MLR_ROLE_OK
-           : s == MLR_RUN_FAILED  ? MLR_ROLE_ERROR
-           : s == MLR_RUN_REFUSED ? MLR_ROLE_WARNING
-                                  : MLR_ROLE_TEXT;
-}
-
-static void draw_runs(const mlr_apply_view *a, mlr_pane v)
-{
-    mlr_pane in = mlr_frame(v, "Runs", NULL);
-    if (a->pasts == 0) {
-        mlr_put(in, 0, 1, MLR_ROLE_DIM, "none yet");
-        return;
-    }
-    bool wide = in.cols >= 74;
-    mlr_put(in, 0, 1, MLR_ROLE_HEADER, "run  ceiling  memory   time   MB/s  result");
-    mlr_put(in, 0, wide ? 48 : in.cols, MLR_ROLE_HEADER, "arena  lanes  resident");
-    for (size_t i = 0; i < a->pasts && (int)i + 1 < in.rows; i++) {
-        const mlr_past_run *p = &a->past[i];
-        int row = (int)i + 1;
-        char text[24];
-        mlr_putf(in, row, 1, MLR_ROLE_DIM, "#%u", p->number);
-        mlr_put_right(in, row, 13, MLR_ROLE_TEXT,
-                      p->ceiling == 0 ? "none"
-                                      : mlr_fmt_bytes(text, sizeof text, p->ceiling));
-        mlr_put_right(in, row, 21, MLR_ROLE_TEXT,
-                      mlr_fmt_bytes(text, sizeof text, p->peak_data));
-        snprintf(text, sizeof text, "%.2f", p->seconds);
-        mlr_put_right(in, row, 28, MLR_ROLE_TEXT, text);
-        if (p->state == MLR_RUN_DONE && p->seconds > 0) {
-            snprintf(text, sizeof text, "%.0f", (double)p->new_bytes / p->seconds / 1e6);
-            mlr_put_right(in, row, 35, MLR_ROLE_TEXT, text);
-        }
-        mlr_put(in, row, 37, outcome_role(p->state), outcome(p));
-        if (wide) {
-            mlr_put_right(in, row, 53, MLR_ROLE_TEXT,
-                          mlr_fmt_bytes(text, sizeof text, p->arena));
-            mlr_putf(in, row, 57, MLR_ROLE_TEXT, "%llu", (unsigned long long)p->lanes);
-            mlr_put_right(in, row, 70, MLR_ROLE_TEXT,
-                          mlr_fmt_bytes(text, sizeof text, p->peak_rss));
-        }
-    }
-}
-
-void mlr_apply_draw_form(const mlr_apply_view *a, mlr_pane v)
-{
-    int gap = v.rows >= 18 ? 1 : 0;
-    int label = v.cols >= 60 ? 18 : 16;
-    for (int i = 0; i < MLR_FIELDS; i++) {
-        char value[MLR_PATH_BYTES];
-        char fit[512];
-        bool here = (size_t)i == a->field;
-        int row = gap + i;
-        mlr_pane at = here ? mlr_pane_over(v, MLR_ROLE_SELECTION) : v;
-        if (here) {
-            mlr_fill(mlr_pane_part(at, row, 0, 1, at.cols), MLR_ROLE_TEXT);
-            mlr_put_glyph(at, row, 0, MLR_ROLE_TEXT, MLR_G_CURSOR);
-            mlr_cursor_at(v, row, 0);
-        }
-        field_value(a, i, value, sizeof value);
-        mlr_put(at, row, 2, i == MLR_FIELD_RUN ? MLR_ROLE_STRONG : MLR_ROLE_DIM,
-                field_names[i]);
-        mlr_elide_middle(fit, sizeof fit, value, strlen(value), v.cols - label - 1);
-        bool missing = i < MLR_FIELD_CEILING && value[0] == '\0';
-        mlr_put(at, row, label, missing ? MLR_ROLE_WARNING : MLR_ROLE_TEXT,
-                missing ? "not chosen yet; Enter" : fit);
-    }
-    int row = draw_facts(a, v, MLR_FIELDS + 2 * gap);
-    if (row + gap + 3 <= v.rows) {
-        draw_runs(a, mlr_pane_part(v, row + gap, 0, v.rows - row - gap, v.cols));
-    }
-}
+enum { LABEL = 9, FULL_ROWS = 34, SOME_ROWS = 16 };
 
 /* --- meters -----------------------------------------------------------------------------
  */
@@ -164,80 +24,151 @@ typedef struct meter_line {
     const char *label;
     uint64_t now, whole;
     uint64_t budget; /* 0: none */
-    char text[64];
+    char text[80];
+    char brief[40]; /* the same where there is little room */
 } meter_line;
 
 static void draw_meter(mlr_pane v, int row, const meter_line *l)
 {
-    int text = v.cols >= 120 ? 56 : v.cols >= 70 ? 36 : 16;
-    int width = v.cols - 9 - text;
+    int text = v.cols >= 120 ? 56 : v.cols >= 70 ? 38 : 16;
+    int width = v.cols - LABEL - 2 - text;
     double whole = l->whole > 0 ? (double)l->whole : 1;
     bool over = l->budget > 0 && l->now > l->budget;
     bool near = l->budget > 0 && !over && (double)l->now > 0.9 * (double)l->budget;
-    mlr_role role = over   ? MLR_ROLE_METER_OVER
-                    : near ? MLR_ROLE_METER_NEAR
-                           : MLR_ROLE_METER_OK;
     mlr_meter m = {.fraction = (double)l->now / whole,
                    .budget = l->budget > 0 ? (double)l->budget / whole : -1,
-                   .role = role};
+                   .role = over   ? MLR_ROLE_METER_OVER
+                           : near ? MLR_ROLE_METER_NEAR
+                                  : MLR_ROLE_METER_OK};
     char fit[96];
-    mlr_put(v, row, 1, MLR_ROLE_TEXT, l->label);
-    mlr_put_meter(v, row, 8, width, &m);
-    mlr_text_cut(fit, sizeof fit, l->text, text - 1);
-    mlr_put(v, row, 9 + width, over ? MLR_ROLE_ERROR : MLR_ROLE_TEXT, fit);
+    mlr_put(v, row, 1, MLR_ROLE_DIM, l->label);
+    mlr_put_meter(v, row, LABEL, width, &m);
+    mlr_text_cut(fit, sizeof fit, v.cols >= 70 ? l->text : l->brief, text - 1);
+    mlr_put(v, row, LABEL + 2 + width, over ? MLR_ROLE_ERROR : MLR_ROLE_TEXT, fit);
 }
 
-static void draw_memory(const mlr_patch_run *r, mlr_pane v, int *row)
+/* A ceiling from 1 MiB on holds for the whole process, a smaller one for the arena alone.
+ */
+static bool holds_for_all(const mlr_patch_run *r)
+{
+    return r->wish.ceiling >= 1 << 20;
+}
+
+/* "  of 1.0M  ok": only where there is a ceiling to keep. */
+static void add_budget(meter_line *l, uint64_t ceiling, uint64_t most)
+{
+    char size[16];
+    size_t n = strlen(l->text);
+    l->budget = ceiling;
+    l->whole = ceiling > l->whole ? ceiling + ceiling / 8 : l->whole;
+    snprintf(l->text + n, sizeof l->text - n, "  of %s  %s",
+             mlr_fmt_bytes(size, sizeof size, ceiling), most > ceiling ? "OVER !" : "ok");
+    n = strlen(l->brief);
+    snprintf(l->brief + n, sizeof l->brief - n, "/%s %s", size,
+             most > ceiling ? "OVER" : "ok");
+}
+
+static meter_line memory_line(const mlr_patch_run *r)
 {
     char now[16];
     char peak[16];
-    char most[16];
-    uint64_t c = r->wish.ceiling;
-    bool whole_process = c >= 1 << 20;
-    uint64_t shown = r->peak_rss > r->peak_data ? r->peak_rss : r->peak_data;
-    shown = c > shown ? c : shown;
-    meter_line l = {.label = "memory",
-                    .now = r->at.data,
-                    .whole = (uint64_t)round_up((double)shown * 1.1),
-                    .budget = whole_process ? c : 0};
-    int n = snprintf(l.text, sizeof l.text, "%s now  %s peak",
-                     mlr_fmt_bytes(now, sizeof now, r->at.data),
-                     mlr_fmt_bytes(peak, sizeof peak, r->peak_data));
-    if (whole_process && n > 0) {
-        snprintf(l.text + n, sizeof l.text - (size_t)n, "  %s max  %s",
-                 mlr_fmt_bytes(most, sizeof most, c), r->peak_data > c ? "OVER !" : "ok");
+    meter_line l = {.label = "memory", .now = r->at.data, .whole = r->peak_data};
+    snprintf(l.text, sizeof l.text, "%s now  %s peak",
+             mlr_fmt_bytes(now, sizeof now, r->at.data),
+             mlr_fmt_bytes(peak, sizeof peak, r->peak_data));
+    snprintf(l.brief, sizeof l.brief, "%s", now);
+    if (holds_for_all(r)) {
+        add_budget(&l, r->wish.ceiling, r->peak_data);
     }
-    draw_meter(v, (*row)++, &l);
-    l = (meter_line){.label = "RSS", .now = r->at.rss, .whole = l.whole};
-    snprintf(l.text, sizeof l.text, "%s now  %s peak, with code",
+    l.whole = (uint64_t)round_up((double)l.whole);
+    return l;
+}
+
+static meter_line resident_line(const mlr_patch_run *r, uint64_t whole)
+{
+    char now[16];
+    char peak[16];
+    meter_line l = {.label = "RSS", .now = r->at.rss, .whole = whole};
+    l.whole = r->peak_rss > whole ? (uint64_t)round_up((double)r->peak_rss) : whole;
+    snprintf(l.text, sizeof l.text, "%s now  %s peak, program too",
              mlr_fmt_bytes(now, sizeof now, r->at.rss),
              mlr_fmt_bytes(peak, sizeof peak, r->peak_rss));
-    draw_meter(v, (*row)++, &l);
+    snprintf(l.brief, sizeof l.brief, "%s", now);
+    return l;
 }
 
-static void draw_arena(const mlr_patch_run *r, mlr_pane v, int *row)
+/* A run that ended early told nothing of its arena. */
+static bool told(const mlr_patch_run *r)
+{
+    return r->at.arena > 0;
+}
+
+static meter_line arena_line(const mlr_patch_run *r)
 {
     char all[16];
-    char lane[16];
-    char state[16];
     const mlr_run_at *at = &r->at;
-    uint64_t c = r->wish.ceiling;
-    meter_line l = {
-        .label = "arena", .now = at->arena, .whole = c > at->arena ? c : at->arena};
-    l.budget = c > 0 && c < 1 << 20 ? c : 0;
-    snprintf(l.text, sizeof l.text, "%s  blocks %llux%s  tables %s",
-             mlr_fmt_bytes(all, sizeof all, at->arena), (unsigned long long)at->lanes,
-             mlr_fmt_bytes(lane, sizeof lane, at->lane),
-             mlr_fmt_bytes(state, sizeof state, at->state + at->record_bytes));
-    draw_meter(v, (*row)++, &l);
-    l = (meter_line){.label = "block", .now = at->block, .whole = at->blocks};
-    snprintf(l.text, sizeof l.text, "%llu of %llu  record %llu of %llu",
-             (unsigned long long)at->block, (unsigned long long)at->blocks,
-             (unsigned long long)at->record, (unsigned long long)at->records);
-    draw_meter(v, (*row)++, &l);
+    meter_line l = {.label = "arena", .now = at->arena, .whole = at->arena};
+    snprintf(l.text, sizeof l.text, "%s in one piece",
+             mlr_fmt_bytes(all, sizeof all, at->arena));
+    snprintf(l.brief, sizeof l.brief, "%s", all);
+    if (r->wish.ceiling > 0 && !holds_for_all(r)) {
+        snprintf(l.text, sizeof l.text, "%s", mlr_fmt_bytes(all, sizeof all, at->arena));
+        add_budget(&l, r->wish.ceiling, at->arena);
+    }
+    return l;
 }
 
-static void draw_progress(const mlr_patch_run *r, mlr_pane v, int *row)
+/* What the arena is made of: blocks being rebuilt, and all that is read through. */
+static meter_line window_line(const mlr_run_at *at)
+{
+    char each[16];
+    meter_line l = {.label = "window", .now = at->lanes * at->lane, .whole = at->arena};
+    snprintf(l.text, sizeof l.text, "%llu block%s of %s at once",
+             (unsigned long long)at->lanes, at->lanes == 1 ? "" : "s",
+             mlr_fmt_bytes(each, sizeof each, at->lane));
+    return l;
+}
+
+static meter_line buffer_line(const mlr_run_at *at)
+{
+    char in[16];
+    char tables[16];
+    char glue[16];
+    uint64_t window = at->lanes * at->lane;
+    meter_line l = {.label = "buffers",
+                    .now = at->arena > window ? at->arena - window : 0,
+                    .whole = at->arena};
+    snprintf(l.text, sizeof l.text, "in %s  tables %s  rest %s",
+             mlr_fmt_bytes(in, sizeof in, at->input + at->dict),
+             mlr_fmt_bytes(tables, sizeof tables, at->state + at->record_bytes + at->fixed),
+             mlr_fmt_bytes(glue, sizeof glue, at->glue));
+    return l;
+}
+
+static int draw_memory(const mlr_patch_run *r, mlr_pane v, int row, bool parts)
+{
+    meter_line l = memory_line(r);
+    meter_line rss = resident_line(r, l.whole);
+    draw_meter(v, row++, &l);
+    draw_meter(v, row++, &rss);
+    if (!told(r)) {
+        mlr_put(v, row, 1, MLR_ROLE_DIM, "arena");
+        mlr_put(v, row, LABEL, MLR_ROLE_DIM,
+                r->pid > 0 ? "not taken yet" : "it ended before one was taken");
+        return row + 1;
+    }
+    l = arena_line(r);
+    draw_meter(v, row++, &l);
+    if (parts) {
+        l = window_line(&r->at);
+        draw_meter(v, row++, &l);
+        l = buffer_line(&r->at);
+        draw_meter(v, row++, &l);
+    }
+    return row;
+}
+
+static int draw_progress(const mlr_patch_run *r, mlr_pane v, int row)
 {
     char done[16];
     char all[16];
@@ -247,16 +178,49 @@ static void draw_progress(const mlr_patch_run *r, mlr_pane v, int *row)
     snprintf(l.text, sizeof l.text, "%s of %s checked",
              mlr_fmt_bytes(done, sizeof done, at->base_done),
              mlr_fmt_bytes(all, sizeof all, at->base_total));
-    draw_meter(v, (*row)++, &l);
+    snprintf(l.brief, sizeof l.brief, "%s of %s", done, all);
+    draw_meter(v, row++, &l);
     l = (meter_line){.label = "new", .now = at->new_done, .whole = at->new_total};
     int n = snprintf(l.text, sizeof l.text, "%s of %s",
                      mlr_fmt_bytes(done, sizeof done, at->new_done),
                      mlr_fmt_bytes(all, sizeof all, at->new_total));
+    snprintf(l.brief, sizeof l.brief, "%s of %s", done, all);
     if (at->left >= 0.5 && r->state == MLR_RUN_RUNNING && n > 0) {
         snprintf(l.text + n, sizeof l.text - (size_t)n, "  %s left",
                  mlr_fmt_seconds(left, sizeof left, (uint64_t)(at->left + 0.5)));
     }
-    draw_meter(v, (*row)++, &l);
+    draw_meter(v, row++, &l);
+    return row;
+}
+
+/* The tensor and the block at work: names are the patch's own. */
+static void draw_tensor(const mlr_apply_view *a, mlr_pane v, int row)
+{
+    const mlr_run_at *at = &a->run.at;
+    char where[64];
+    char name[256];
+    size_t more = 0;
+    mlr_str s = mlr_apply_tensor(a, at->record, &more);
+    mlr_put(v, row, 1, MLR_ROLE_DIM, "tensor");
+    if (at->record == 0) {
+        mlr_put(v, row, LABEL, MLR_ROLE_DIM,
+                a->run.state == MLR_RUN_RUNNING ? "checking the base first"
+                                                : "none reached");
+        return;
+    }
+    snprintf(where, sizeof where, "record %llu/%llu  block %llu/%llu",
+             (unsigned long long)at->record, (unsigned long long)at->records,
+             (unsigned long long)at->block, (unsigned long long)at->blocks);
+    int room = v.cols - LABEL - (v.cols >= 70 ? (int)strlen(where) + 18 : 1);
+    mlr_elide_name(name, sizeof name, s.n > 0 ? s.p : "unnamed", s.n > 0 ? s.n : 7, room);
+    int col = mlr_put(v, row, LABEL, MLR_ROLE_STRONG, name);
+    if (more > 0 && col + 8 < LABEL + room) {
+        col = mlr_putf(v, row, col, MLR_ROLE_DIM, " +%zu", more);
+    }
+    if (v.cols >= 70) {
+        mlr_put(v, row, LABEL + room + 2, MLR_ROLE_TEXT, at->strategy);
+        mlr_put_right(v, row, v.cols - 1, MLR_ROLE_TEXT, where);
+    }
 }
 
 /* --- history ----------------------------------------------------------------------------
@@ -279,71 +243,179 @@ static double pick_out(const mlr_run_sample *s)
     return (double)s->out_rate;
 }
 
-/* Samples that share a column: a power of two, so that columns seldom shift. */
-static size_t per_column(size_t samples, size_t cols)
+/* Where a sample's columns begin. While more come a sample takes a power of two of columns,
+   or a column of samples, so that what stands seldom shifts; then they share all there is.
+ */
+static size_t column_of(const mlr_patch_run *r, size_t sample, size_t cols)
 {
+    size_t wide = 8;
     size_t each = 1;
-    while (cols > 0 && (samples + each - 1) / each > cols) {
+    if (r->pid <= 0 && r->samples > 0 && r->samples <= cols) {
+        return sample * cols / r->samples;
+    }
+    while (wide > 1 && r->samples * wide > cols) {
+        wide /= 2;
+    }
+    while (cols > 0 && (r->samples + each - 1) / each > cols) {
         each *= 2;
     }
-    return each;
+    return sample / each * wide;
 }
 
-static void draw_history(const mlr_patch_run *r, mlr_pane v, pick value, double floor_most,
-                         mlr_role role)
+/* Behind the last column of a sample: at least one. */
+static size_t column_end(const mlr_patch_run *r, size_t sample, size_t cols)
+{
+    size_t from = column_of(r, sample, cols);
+    size_t to = column_of(r, sample + 1, cols);
+    to = to > from ? to : from + 1;
+    return to < cols ? to : cols;
+}
+
+static void draw_history(const mlr_patch_run *r, mlr_pane v, pick value, mlr_role role)
 {
     double column[512] = {0};
-    double most = floor_most;
+    double most = 1;
     size_t cols = v.cols < 512 ? (size_t)(v.cols > 0 ? v.cols : 0) : 512;
-    size_t each = per_column(r->samples, cols);
-    for (size_t i = 0; i < r->samples && i / each < cols; i++) {
+    for (size_t i = 0; i < r->samples; i++) {
         double x = value(&r->sample[i]);
-        column[i / each] = x > column[i / each] ? x : column[i / each];
         most = x > most ? x : most;
+        for (size_t c = column_of(r, i, cols); c < column_end(r, i, cols); c++) {
+            column[c] = x > column[c] ? x : column[c];
+        }
     }
     mlr_columns(v, column, cols, round_up(most), role);
 }
 
-static void draw_phases(const mlr_patch_run *r, mlr_pane v)
+static void draw_phase_strip(const mlr_patch_run *r, mlr_pane v)
 {
     size_t cols = v.cols > 0 ? (size_t)v.cols : 0;
-    size_t each = per_column(r->samples, cols);
-    for (size_t i = 0; i < r->samples; i += each) {
-        mlr_put_cp(v, 0, (int)(i / each), MLR_ROLE_DIM, r->sample[i].phase);
+    for (size_t i = 0; i < r->samples; i++) {
+        for (size_t c = column_of(r, i, cols); c < column_end(r, i, cols); c++) {
+            mlr_put_cp(v, 0, (int)c, MLR_ROLE_DIM, r->sample[i].phase);
+        }
     }
 }
 
-static void rate_text(char *to, size_t room, double bytes_s)
-{
-    snprintf(to, room, "%.0f MB/s", bytes_s / 1e6);
-}
-
-static void draw_spark(const mlr_patch_run *r, mlr_pane v, int row, int rows,
-                       const char *label, pick value)
+/* What stands beside a graph: the rate of a run that is over is its mean. */
+static void put_value(const mlr_patch_run *r, mlr_pane v, int row, pick value)
 {
     char text[32] = "";
-    char size[16];
     const mlr_run_sample *last = r->samples > 0 ? &r->sample[r->samples - 1] : NULL;
-    int right = v.cols >= 60 ? 12 : 0;
-    mlr_put(v, row, 1, MLR_ROLE_TEXT, label);
-    draw_history(r, mlr_pane_part(v, row, 8, rows, v.cols - 8 - right), value, 1,
-                 MLR_ROLE_SPARK);
-    if (last != NULL && value == pick_data) {
-        snprintf(text, sizeof text, "%s", mlr_fmt_bytes(size, sizeof size, last->data));
-    } else if (last != NULL && r->state == MLR_RUN_DONE && r->seconds > 0) {
-        uint64_t bytes =
-            value == pick_out ? r->new_bytes : r->at.base_total + r->at.patch_done;
-        rate_text(text, sizeof text, (double)bytes / r->seconds);
-    } else if (last != NULL) {
-        rate_text(text, sizeof text, value(last));
+    if (last == NULL) {
+        return;
     }
+    double rate = value(last);
+    if (value == pick_data) {
+        (void)mlr_fmt_bytes(text, sizeof text, last->data);
+    } else {
+        if (r->state == MLR_RUN_DONE && r->seconds > 0) {
+            uint64_t bytes =
+                value == pick_out ? r->new_bytes : r->at.base_total + r->at.patch_done;
+            rate = (double)bytes / r->seconds;
+        }
+        snprintf(text, sizeof text, "%.0f MB/s", rate / 1e6);
+    }
+    mlr_put_right(v, row, v.cols - 1, MLR_ROLE_TEXT, text);
+}
+
+static int draw_sparks(const mlr_patch_run *r, mlr_pane v, int row, int each)
+{
+    static const struct {
+        const char *label;
+        pick value;
+    } graph[] = {{"memory", pick_data}, {"in", pick_in}, {"out", pick_out}};
+    int right = v.cols >= 60 ? 12 : 0;
+    for (size_t i = 0; i < 3; i++, row += each) {
+        mlr_put(v, row + each - 1, 1, MLR_ROLE_DIM, graph[i].label);
+        draw_history(r, mlr_pane_part(v, row, LABEL, each, v.cols - LABEL - right),
+                     graph[i].value, MLR_ROLE_SPARK);
+        if (right > 0) {
+            put_value(r, v, row + each - 1, graph[i].value);
+        }
+    }
+    mlr_put(v, row, 1, MLR_ROLE_DIM, "phase");
+    draw_phase_strip(r, mlr_pane_part(v, row, LABEL, 1, v.cols - LABEL - right));
     if (right > 0) {
-        mlr_put_right(v, row + rows - 1, v.cols - 1, MLR_ROLE_TEXT, text);
+        mlr_putf(v, row, v.cols - right + 2, MLR_ROLE_DIM, "%6.2f s", r->at.elapsed);
+    }
+    return row + 1;
+}
+
+/* --- phases -----------------------------------------------------------------------------
+ */
+
+static const char *const phase_names[MLR_RUN_PHASES] = {"base check", "apply",
+                                                        "sync, rename"};
+
+static double phase_total(const mlr_patch_run *r)
+{
+    double all = 0;
+    for (int i = 0; i < MLR_RUN_PHASES; i++) {
+        all += r->phase_s[i];
+    }
+    return all;
+}
+
+static void draw_phases(const mlr_patch_run *r, mlr_pane v)
+{
+    char note[32];
+    double all = phase_total(r);
+    snprintf(note, sizeof note, "%.2f s", all);
+    mlr_pane in = mlr_frame(v, "Phases", note);
+    for (int i = 0; i < MLR_RUN_PHASES && i < in.rows; i++) {
+        double share = all > 0 ? r->phase_s[i] / all : 0;
+        int bar = in.cols - 14 - 17;
+        mlr_put(in, i, 1, MLR_ROLE_DIM, phase_names[i]);
+        mlr_bar(in, i, 14, bar > 4 ? bar : 4, share, MLR_ROLE_BAR);
+        mlr_putf(in, i, in.cols - 16, MLR_ROLE_TEXT, "%7.2f s %4.0f%%", r->phase_s[i],
+                 share * 100);
+    }
+    if (r->peak_data > 0 && r->peak_in[0] != '\0' && in.rows > MLR_RUN_PHASES) {
+        mlr_putf(in, MLR_RUN_PHASES, 1, MLR_ROLE_DIM, "memory peaks in %s", r->peak_in);
+    }
+}
+
+static void draw_phase_line(const mlr_patch_run *r, mlr_pane v, int row)
+{
+    int at = LABEL;
+    mlr_put(v, row, 1, MLR_ROLE_DIM, "times");
+    for (int i = 0; i < MLR_RUN_PHASES; i++) {
+        at = mlr_put(v, row, at, MLR_ROLE_DIM, phase_names[i]);
+        at = mlr_putf(v, row, at, MLR_ROLE_TEXT, " %.2f s", r->phase_s[i]) + 2;
     }
 }
 
 /* --- what became of it ------------------------------------------------------------------
  */
+
+static mlr_role verdict(const mlr_apply_view *a, char *to, size_t room)
+{
+    const mlr_patch_run *r = &a->run;
+    char size[16];
+    char count[32];
+    switch (r->state) {
+    case MLR_RUN_DONE:
+        snprintf(to, room, "✓ proven: %s bytes in %.2f s, SHA-256 matches",
+                 mlr_fmt_count(count, sizeof count, r->new_bytes), r->seconds);
+        return MLR_ROLE_OK;
+    case MLR_RUN_REFUSED:
+        snprintf(to, room, "✗ this patch needs %s, more than it may",
+                 mlr_fmt_bytes(size, sizeof size, r->smallest));
+        return MLR_ROLE_WARNING;
+    case MLR_RUN_FAILED:
+        snprintf(to, room, "✗ %s", r->message);
+        return MLR_ROLE_ERROR;
+    case MLR_RUN_STOPPED:
+        snprintf(to, room, "%s", r->message);
+        return MLR_ROLE_WARNING;
+    case MLR_RUN_PAUSED:
+        snprintf(to, room, "paused; p goes on");
+        return MLR_ROLE_WARNING;
+    default:
+        snprintf(to, room, "%s", r->at.phase[0] == '\0' ? "starting" : "working");
+        return MLR_ROLE_TEXT;
+    }
+}
 
 static void draw_verdict(const mlr_apply_view *a, mlr_pane v, int row)
 {
@@ -351,83 +423,86 @@ static void draw_verdict(const mlr_apply_view *a, mlr_pane v, int row)
     char size[16];
     char text[320];
     char fit[320];
-    char count[32];
-    mlr_role role = MLR_ROLE_TEXT;
-    switch (r->state) {
-    case MLR_RUN_DONE:
-        role = MLR_ROLE_OK;
-        snprintf(text, sizeof text, "✓ proven: %s bytes in %.2f s, SHA-256 matches",
-                 mlr_fmt_count(count, sizeof count, r->new_bytes), r->seconds);
-        break;
-    case MLR_RUN_REFUSED:
-        role = MLR_ROLE_WARNING;
-        snprintf(text, sizeof text, "✗ too little memory: %s is the smallest that works; m",
-                 mlr_fmt_bytes(size, sizeof size, r->smallest));
-        break;
-    case MLR_RUN_FAILED:
-        role = MLR_ROLE_ERROR;
-        snprintf(text, sizeof text, "✗ %s", r->message);
-        break;
-    case MLR_RUN_STOPPED:
-        role = MLR_ROLE_WARNING;
-        snprintf(text, sizeof text, "%s", r->message);
-        break;
-    case MLR_RUN_PAUSED:
-        role = MLR_ROLE_WARNING;
-        snprintf(text, sizeof text, "paused; p goes on");
-        break;
-    default:
-        snprintf(text, sizeof text, "%s %s",
-                 r->at.phase[0] == '\0' ? "starting" : r->at.phase, r->at.strategy);
-        break;
-    }
+    mlr_role role = verdict(a, text, sizeof text);
     mlr_text_cut(fit, sizeof fit, text, v.cols - 2);
     mlr_put(v, row, 1, role, fit);
-    if (r->state == MLR_RUN_DONE && a->facts.known && row + 1 < v.rows) {
+    if (row + 1 >= v.rows) {
+        return;
+    }
+    if (r->state == MLR_RUN_DONE && a->facts.known) {
         mlr_putf(v, row + 1, 1, MLR_ROLE_DIM, "sha256 %s", a->facts.digest[0]);
-    } else if (r->state == MLR_RUN_FAILED && row + 1 < v.rows) {
+    } else if (r->state == MLR_RUN_REFUSED) {
+        mlr_putf(v, row + 1, 1, MLR_ROLE_DIM,
+                 v.cols >= 60 ? "m runs with that · f makes another patch, for %s"
+                              : "m takes that · f: patch for %s",
+                 mlr_fmt_bytes(size, sizeof size, r->wish.ceiling));
+    } else if (r->state == MLR_RUN_FAILED) {
         mlr_put(v, row + 1, 1, MLR_ROLE_DIM, "e changes the run, r tries again");
-    } else if (r->peak_data > 0 && r->peak_in[0] != '\0' && row + 1 < v.rows) {
-        mlr_putf(v, row + 1, 1, MLR_ROLE_DIM, "peak in %s", r->peak_in);
+    } else if (r->peak_data > 0 && r->peak_in[0] != '\0') {
+        mlr_putf(v, row + 1, 1, MLR_ROLE_DIM, "memory peaks in %s", r->peak_in);
     }
 }
 
-static int draw_sparks(const mlr_patch_run *r, mlr_pane v, int row, int spare)
+/* --- layouts ----------------------------------------------------------------------------
+ */
+
+static void draw_small(const mlr_apply_view *a, mlr_pane v)
 {
-    int each = spare >= 19 ? 5 : spare >= 13 ? 3 : spare >= 9 ? 2 : spare >= 4 ? 1 : 0;
-    if (each == 0) {
-        return row;
+    const mlr_patch_run *r = &a->run;
+    int row = draw_memory(r, v, 0, false);
+    row = draw_progress(r, v, row);
+    draw_tensor(a, v, row++);
+    draw_verdict(a, v, row);
+}
+
+static void draw_some(const mlr_apply_view *a, mlr_pane v)
+{
+    const mlr_patch_run *r = &a->run;
+    int row = draw_memory(r, v, 0, true);
+    row = draw_progress(r, v, row);
+    draw_tensor(a, v, row++);
+    row = draw_sparks(r, v, row, v.rows >= 24 ? 2 : 1);
+    draw_phase_line(r, v, row++);
+    draw_verdict(a, v, row);
+    row += 2;
+    if (v.rows - row >= 4) {
+        mlr_apply_draw_runs(a, mlr_pane_part(v, row, 0, v.rows - row, v.cols));
     }
-    draw_spark(r, v, row, each, "memory", pick_data);
-    draw_spark(r, v, row + each, each, "in", pick_in);
-    draw_spark(r, v, row + 2 * each, each, "out", pick_out);
-    row += 3 * each;
-    mlr_put(v, row, 1, MLR_ROLE_TEXT, "phase");
-    int right = v.cols >= 60 ? 22 : 0;
-    draw_phases(r, mlr_pane_part(v, row, 8, 1, v.cols - 8 - right));
-    if (right > 0) {
-        mlr_put_right(v, row, v.cols - 1, MLR_ROLE_DIM, "base apply sync");
+}
+
+static void draw_full(const mlr_apply_view *a, mlr_pane v)
+{
+    enum { MEMORY = 7, NOW = 7, LOW = 9 };
+    const mlr_patch_run *r = &a->run;
+    char note[48] = "";
+    char size[16];
+    if (r->wish.ceiling > 0) {
+        snprintf(note, sizeof note, "ceiling %s%s",
+                 mlr_fmt_bytes(size, sizeof size, r->wish.ceiling),
+                 holds_for_all(r) ? "" : ", of the arena");
     }
-    return row + 1;
+    mlr_pane in = mlr_frame(mlr_pane_part(v, 0, 0, MEMORY, v.cols), "Memory", note);
+    (void)draw_memory(r, in, 0, true);
+    in = mlr_frame(mlr_pane_part(v, MEMORY, 0, NOW, v.cols), "Now", NULL);
+    (void)draw_progress(r, in, 0);
+    draw_tensor(a, in, 2);
+    draw_verdict(a, in, 3);
+    int mid = v.rows - MEMORY - NOW - LOW;
+    in = mlr_frame(mlr_pane_part(v, MEMORY + NOW, 0, mid, v.cols), "History", NULL);
+    (void)draw_sparks(r, in, 0, (in.rows - 1) / 3);
+    int left = v.cols * 2 / 5;
+    draw_phases(r, mlr_pane_part(v, v.rows - LOW, 0, LOW, left));
+    mlr_apply_draw_runs(a, mlr_pane_part(v, v.rows - LOW, left, LOW, v.cols - left));
 }
 
 void mlr_apply_draw_run(const mlr_apply_view *a, mlr_pane v)
 {
-    const mlr_patch_run *r = &a->run;
-    int row = 0;
-    int runs = v.rows < 20 ? 0 : v.rows >= 34 ? (int)a->pasts + 3 : 5;
     mlr_cursor_at(v, 0, 1);
-    draw_memory(r, v, &row);
-    if (v.rows >= 12) {
-        draw_arena(r, v, &row);
-    }
-    draw_progress(r, v, &row);
-    row += v.rows >= 30;
-    row = draw_sparks(r, v, row, v.rows - row - runs - 2);
-    row += v.rows >= 30;
-    draw_verdict(a, v, row);
-    row += 2;
-    if (runs > 0 && v.rows - row >= 4) {
-        draw_runs(a, mlr_pane_part(v, v.rows - (v.rows - row), 0, v.rows - row, v.cols));
+    if (v.rows < SOME_ROWS) {
+        draw_small(a, v);
+    } else if (v.rows < FULL_ROWS) {
+        draw_some(a, v);
+    } else {
+        draw_full(a, v);
     }
 }

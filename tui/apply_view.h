@@ -2,6 +2,7 @@
 #ifndef MLR_TUI_APPLY_VIEW_H
 #define MLR_TUI_APPLY_VIEW_H
 
+#include "codec/patch_index.h"
 #include "tui/app_core.h"
 #include "tui/patch_run.h"
 
@@ -39,6 +40,8 @@ typedef struct mlr_apply_view {
     mlr_run_wish wish;
     mlr_patch_facts facts;
     char facts_of[MLR_PATH_BYTES]; /* the patch they were read from */
+    mlr_pool names_pool;
+    mlr_index names; /* of the same patch */
     mlr_patch_run run;
     unsigned number;                   /* of the run; 0: none yet */
     mlr_past_run past[MLR_APPLY_RUNS]; /* newest first */
@@ -46,10 +49,18 @@ typedef struct mlr_apply_view {
     size_t field;
     bool form;        /* the fields are shown instead of the meters */
     bool out_is_ours; /* made by a run of this screen, or still the suggestion */
+    bool fitting;     /* an export for this ceiling was started: its patch is taken */
 } mlr_apply_view;
 
 void mlr_patch_facts_read(mlr_patch_facts *f, const char *path, const mlr_allocator *alloc);
 
+/* Names of the tensors behind each record; none where the patch has no index. */
+void mlr_patch_names_read(mlr_index *index, const char *path, mlr_pool *pool);
+
+/* The first tensor of a record (from 1) and how many more it holds; empty: not known. */
+mlr_str mlr_apply_tensor(const mlr_apply_view *a, uint64_t record, size_t *more);
+
+void mlr_apply_draw_runs(const mlr_apply_view *a, mlr_pane v);
 void mlr_apply_draw_form(const mlr_apply_view *a, mlr_pane v);
 void mlr_apply_draw_run(const mlr_apply_view *a, mlr_pane v);
 

@@ -76,8 +76,10 @@ typedef struct mlr_desk {
     mlr_pick last;   /* what '.' repeats; level 0: auto */
     bool has_last;
     char detail[MLR_DESK_STRATEGIES][72]; /* of the menu's lines */
-    char command[4096];                   /* what `y` copied, */
-    char shown[4096];                     /* and showed, line by line */
+    size_t menu_line, menu_due; /* the next of them to be told anew, and how many are */
+    size_t menu_row;            /* of by_size: before it every strategy was asked for */
+    char command[4096];         /* what `y` copied, */
+    char shown[4096];           /* and showed, line by line */
 } mlr_desk;
 
 void mlr_desk_init(mlr_desk *d, const mlr_allocator *alloc, int wake_fd);
@@ -121,6 +123,9 @@ mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick);
 
+/* Sets the memory budget as if the user had typed it. */
+void mlr_desk_set_memory(mlr_app *app, uint64_t bytes);
+
 /* The same of any pick of a row; one that says nothing (level 0) is auto. */
 mlr_pick mlr_desk_full_pick(mlr_pick pick);
 
@@ -140,6 +145,10 @@ bool mlr_desk_save_rules(mlr_app *app, const char *path);
 bool mlr_desk_load_rules(mlr_app *app, const char *path);
 bool mlr_desk_rules_unsaved(const mlr_app *app);
 
+/* What held for every row after so many steps, rules included, into `to` (by row; level 0:
+   auto). False while the rules cannot be held against the pair. */
+bool mlr_desk_picks_at(const mlr_app *app, size_t steps, mlr_pick *to);
+
 /* Other picks to be forecast for all rows, before all else but the menu; NULL: none. They
    stay the caller's and must live until taken back. */
 void mlr_desk_want(mlr_app *app, int place, const mlr_pick *picks);
@@ -155,6 +164,9 @@ void mlr_desk_step_end(mlr_app *app);
 
 /* The sums with `what_if` in place of the picks of rows in scope (level 0: as decided). */
 void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out);
+/* The sums with `pick` wherever it suits, by hand or not; false where that is not known
+   yet, or suits nothing. */
+bool mlr_desk_sum_under(const mlr_app *app, mlr_pick pick, mlr_desk_sums *out);
 /* The sums under any picks by row; level 0: auto. */
 void mlr_desk_sum_picks(const mlr_app *app, const mlr_pick *picks, mlr_desk_sums *out);
 /* The same as decided, kept until something changes. */

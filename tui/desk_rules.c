@@ -282,10 +282,12 @@ bool mlr_desk_save_rules(mlr_app *app, const char *path)
         mlr_app_say_err(app, &err);
         return false;
     }
-    snprintf(d->profile, sizeof d->profile, "%s", path);
+    if (path != d->profile) {
+        snprintf(d->profile, sizeof d->profile, "%s", path);
+    }
     d->saved_text = d->choices.text_now;
-    (void)mlr_choice_log_profile(&d->log, path);
-    mlr_app_say(app, MLR_ROLE_OK, "rules saved to %.200s", path);
+    (void)mlr_choice_log_profile(&d->log, d->profile);
+    mlr_app_say(app, MLR_ROLE_OK, "rules saved to %.200s", d->profile);
     return true;
 }
 
@@ -307,7 +309,7 @@ bool mlr_desk_load_rules(mlr_app *app, const char *path)
     const mlr_rules_text *now = mlr_desk_rules(app);
     bool same = now->bytes != NULL && now->n == n && memcmp(now->bytes, bytes, n) == 0;
     memmove(d->profile, path, strlen(path) + 1);
-    if (!same && mlr_choices_begin_text(&d->choices, bytes, n)) {
+    if (now->bytes == NULL && mlr_choices_begin_text(&d->choices, bytes, n)) {
         mlr_desk_read_rules(app);
     } else if (!same) {
         mlr_desk_set_rules(app, bytes, n, "rules read from their file");
@@ -315,5 +317,33 @@ bool mlr_desk_load_rules(mlr_app *app, const char *path)
     d->saved_text = d->choices.text_now;
     (void)mlr_choice_log_profile(&d->log, d->profile);
     mlr_pool_release(&pool);
+    return true;
+}
+
+bool mlr_desk_picks_at(const mlr_app *app, size_t steps, mlr_pick *to)
+{
+    const mlr_desk *d = &app->desk;
+    const mlr_rules_text *t = mlr_choices_text_at(&d->choices, steps);
+    mlr_profile_doc doc = {0};
+    mlr_err err = {0};
+    if (d->choices.pick == NULL) {
+        return false;
+    }
+    mlr_choices_at(&d->choices, steps, to);
+    if (t->bytes == NULL) {
+        return true;
+    }
+    if (d->book.matching == NULL) {
+        return false;
+    }
+    if (mlr_profile_read(&doc, t->bytes, t->n, app->alloc, &err) == MLR_OK) {
+        for (size_t i = 0; i < d->travelling; i++) {
+            size_t row = d->by_size[i];
+            if (to[row].level == 0 && row < d->book.matching->count) {
+                to[row] = mlr_rule_book_pick(&doc.profile, d->book.matching, row, NULL);
+            }
+        }
+    }
+    mlr_profile_release(&doc);
     return true;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "apply/host/err_text.h"
 #include "tui/choice_log.h"
@@ -129,6 +130,10 @@ static bool keep_going(void *ctx, uint64_t done, uint64_t total)
                           memory_order_relaxed);
     atomic_store_explicit(&e->job.total, total, memory_order_relaxed);
     atomic_store_explicit(&e->job.done, done, memory_order_relaxed);
+    while (atomic_load_explicit(&e->paused, memory_order_relaxed) &&
+           !atomic_load_explicit(&e->job.cancel, memory_order_relaxed)) {
+        (void)nanosleep(&(struct timespec){0, 20000000}, NULL);
+    }
     return !atomic_load_explicit(&e->job.cancel, memory_order_relaxed);
 }
 
@@ -193,6 +198,8 @@ mlr_status mlr_exporter_start(mlr_exporter *e, uint64_t now_ms, mlr_err *err)
     e->last = UINT32_MAX;
     e->result = (mlr_diff_result){0};
     atomic_store(&e->encoding, false);
+    atomic_store(&e->paused, false);
+    e->paused_ms = 0;
     memcpy(e->own, e->item, e->count * sizeof *e->own);
     for (size_t i = 0; i < e->count; i++) {
         e->to_make += e->item[i].predicted > 0;
@@ -222,10 +229,37 @@ static void take_made(mlr_exporter *e, const made_note *n)
     e->last = n->row;
 }
 
+void mlr_exporter_pause(mlr_exporter *e, bool paused, uint64_t now_ms)
+{
+    if (e->state != MLR_EXPORT_RUNNING || atomic_load(&e->paused) == paused) {
+        return;
+    }
+    if (paused) {
+        e->paused_at = now_ms;
+    } else {
+        e->paused_ms += now_ms - e->paused_at;
+    }
+    atomic_store(&e->paused, paused);
+}
+
+uint64_t mlr_exporter_spent(const mlr_exporter *e, uint64_t now_ms)
+{
+    if (!e->was_encoding) {
+        return 0;
+    }
+    uint64_t held = e->paused_ms;
+    if (atomic_load_explicit(&e->paused, memory_order_relaxed)) {
+        held += now_ms - e->paused_at;
+    }
+    uint64_t all = now_ms - e->encode_ms;
+    return all > held ? all - held : 0;
+}
+
 static void finish(mlr_exporter *e, uint64_t now_ms)
 {
     mlr_status s = mlr_job_join(&e->job);
     e->ended_ms = now_ms;
+    atomic_store(&e->paused, false);
     e->state = s == MLR_OK            ? MLR_EXPORT_DONE
                : s == MLR_E_CANCELLED ? MLR_EXPORT_CANCELLED
                                       : MLR_EXPORT_FAILED;
@@ -239,10 +273,11 @@ static void finish(mlr_exporter *e, uint64_t now_ms)
 bool mlr_exporter_poll(mlr_exporter *e, uint64_t now_ms)
 {
     mlr_job_state state = mlr_job_state_of(&e->job);
+    bool news = !atomic_load(&e->paused); /* held, it only moves to its end */
     if (state == MLR_JOB_IDLE) {
         return false;
     }
-    for (mlr_note *n = mlr_job_collect(&e->job); n != NULL;) {
+    for (mlr_note *n = mlr_job_collect(&e->job); n != NULL; news = true) {
         mlr_note *next = n->next;
         take_made(e, (const made_note *)n);
         n->release(n);
@@ -255,8 +290,9 @@ bool mlr_exporter_poll(mlr_exporter *e, uint64_t now_ms)
     }
     if (state == MLR_JOB_ENDED) {
         finish(e, now_ms);
+        news = true;
     }
-    return true;
+    return news || atomic_load(&e->job.cancel);
 }
 
 static double miss_of(const mlr_exported *x)

@@ -69,6 +69,8 @@ typedef struct mlr_exporter {
     mlr_progress progress;
     mlr_tick tick;
     atomic_bool encoding; /* else: still matching */
+    atomic_bool paused;
+    uint64_t paused_at, paused_ms; /* since when; how long in all before */
     bool was_encoding;
     uint64_t encode_ms; /* when encoding began */
     uint64_t ended_ms;
@@ -86,7 +88,13 @@ void mlr_exporter_release(mlr_exporter *e);
 mlr_status mlr_exporter_prepare(mlr_exporter *e, size_t count, mlr_err *err);
 mlr_status mlr_exporter_start(mlr_exporter *e, uint64_t now_ms, mlr_err *err);
 
-/* Takes news; whether it runs or ended just now. */
+/* Holds the work where it is, or lets it go on; cancelling works either way. */
+void mlr_exporter_pause(mlr_exporter *e, bool paused, uint64_t now_ms);
+
+/* Milliseconds spent on encoding, pauses left out. */
+uint64_t mlr_exporter_spent(const mlr_exporter *e, uint64_t now_ms);
+
+/* Takes news; whether it moves or ended just now. */
 bool mlr_exporter_poll(mlr_exporter *e, uint64_t now_ms);
 
 /* Rows made, largest miss (in bytes) first; at most `room`. Returns how many. */

@@ -1,5 +1,6 @@
 #include "tui/filter.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tui/cell_text.h"
@@ -339,6 +340,11 @@ static int compare_by(const mlr_filter *f, const mlr_filter_node *t, const mlr_u
     static const char *const words[][2] = {
         {"nobody", "-"}, {"rule", "rule"}, {"auto", "auto"}, {"me", "you"}};
     const char *s = f->source + t->text;
+    char rule[8];
+    snprintf(rule, sizeof rule, "r%u", row->rule);
+    if (row->by == MLR_BY_RULE && spelled(rule, s, t->text_bytes)) {
+        return truth(true);
+    }
     return truth(spelled(words[row->by][0], s, t->text_bytes) ||
                  spelled(words[row->by][1], s, t->text_bytes));
 }

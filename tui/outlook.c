@@ -18,6 +18,13 @@ static void release_cast(mlr_note *note)
     mlr_give(n->alloc, n, sizeof *n);
 }
 
+static double now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 mlr_outlook *mlr_outlook_make(const mlr_matching *m, const mlr_allocator *alloc)
 {
     mlr_outlook *o = mlr_take(alloc, sizeof *o);
@@ -37,9 +44,19 @@ void mlr_outlook_release(mlr_outlook *o)
         return;
     }
     mlr_threads_stop(o->threads);
+    mlr_forecast_cache_close(o->cache);
     mlr_pool_release(&o->pool);
     mlr_give(o->alloc, o->slot, o->room * sizeof *o->slot);
     mlr_give(o->alloc, o, sizeof *o);
+}
+
+void mlr_outlook_remember(mlr_outlook *o, const char *folder, const mlr_ui_session *s)
+{
+    if (o->cache == NULL && folder != NULL && s->old_opened != NULL &&
+        s->new_opened != NULL) {
+        o->cache = mlr_forecast_cache_open(folder, s->old_opened, s->new_opened, o->alloc);
+        o->kept_s = now();
+    }
 }
 
 /* --- the store --------------------------------------------------------------------------
@@ -153,13 +170,6 @@ bool mlr_outlook_ask(mlr_outlook *o, const mlr_query *q)
 /* --- answering --------------------------------------------------------------------------
  */
 
-static double now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* Several predictions poll at once; all they may do is ask whether to stop. */
 static bool not_cancelled(void *ctx, uint64_t done, uint64_t total)
 {
@@ -201,8 +211,8 @@ static void answer_one(void *arg, size_t i, unsigned lane)
     size_t first = 0;
     n->cast.structure = mlr_plan_records_of(&o->plan, q->row, &first) == 0;
     if (!n->cast.structure) {
-        (void)mlr_predict_tensor(&p, q->row, &choice, (mlr_effort)q->effort, &n->cast.p,
-                                 &err);
+        (void)mlr_predict_remembered(o->cache, &p, q->row, &choice, (mlr_effort)q->effort,
+                                     &n->cast.p, &err);
         n->cast.failed = err.status != MLR_OK;
     }
     if (err.status == MLR_E_CANCELLED) {
@@ -229,6 +239,16 @@ static void weigh_structure(mlr_outlook *o, const mlr_tick *tick)
     }
 }
 
+/* What a crash may cost. */
+static void keep_now_and_then(mlr_outlook *o)
+{
+    enum { EVERY_S = 5 };
+    if (now() >= o->kept_s + EVERY_S) {
+        mlr_forecast_cache_keep(o->cache);
+        o->kept_s = now();
+    }
+}
+
 mlr_status mlr_outlook_work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_err *err)
 {
     mlr_outlook *o = arg;
@@ -248,6 +268,7 @@ mlr_status mlr_outlook_work(mlr_job *job, void *arg, const mlr_tick *tick, mlr_e
         return mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, NULL);
     }
     weigh_structure(o, tick);
+    keep_now_and_then(o);
     return MLR_OK;
 }
 

@@ -9,7 +9,9 @@
 #include "apply/host/threads.h"
 #include "codec/forecast.h"
 #include "tui/choices.h"
+#include "tui/cli/forecast_cache.h"
 #include "tui/job.h"
+#include "tui/model_pair.h"
 
 /* A question: what does row `row` cost under this pick? Without padding: compared as bytes.
  */
@@ -44,8 +46,10 @@ enum { MLR_BATCH = 64 };
 typedef struct mlr_outlook {
     const mlr_allocator *alloc; /* borrowed, thread-safe */
     const mlr_matching *matching;
-    mlr_device device;   /* that will apply the patch */
-    const uint8_t *dict; /* borrowed; NULL: none */
+    mlr_device device;         /* that will apply the patch */
+    mlr_forecast_cache *cache; /* of earlier runs; NULL: none */
+    double kept_s;             /* when it was written last */
+    const uint8_t *dict;       /* borrowed; NULL: none */
     size_t dict_bytes;
     mlr_cast *slot; /* the store: an open hash; a free slot has level 0 */
     size_t count, room;
@@ -63,6 +67,10 @@ typedef struct mlr_outlook {
 /* Stage B of the matching is done; it stays until release. `m` NULL: a store that others
    fill. NULL where memory is short. */
 mlr_outlook *mlr_outlook_make(const mlr_matching *m, const mlr_allocator *alloc);
+
+/* Forecasts of earlier runs are kept in `folder`: a pair seen before shows its figures at
+   once. Before the first batch. */
+void mlr_outlook_remember(mlr_outlook *o, const char *folder, const mlr_ui_session *s);
 
 /* After the job has been joined. NULL is fine. */
 void mlr_outlook_release(mlr_outlook *o);

@@ -102,6 +102,20 @@ static void take_peaks(mlr_patch_run *r)
     r->peak_rss = at->rss > r->peak_rss ? at->rss : r->peak_rss;
 }
 
+/* The time since the last line belongs to the phase that was told then; what follows the
+   last one is spent on making the result durable. */
+static void take_time(mlr_patch_run *r, double passed)
+{
+    static const char *const names[] = {"base", "apply"};
+    int i = 0;
+    while (i < MLR_RUN_PHASES - 1 && strcmp(r->at.phase, names[i]) != 0) {
+        i++;
+    }
+    if (r->at.phase[0] != '\0' && passed > 0) {
+        r->phase_s[i] += passed;
+    }
+}
+
 bool mlr_run_line(mlr_patch_run *r, const char *line, size_t n)
 {
     json_t *o = n > 0 && line[0] == '{' ? json_loadb(line, n, 0, NULL) : NULL;
@@ -111,8 +125,10 @@ bool mlr_run_line(mlr_patch_run *r, const char *line, size_t n)
         return false;
     }
     mlr_run_at *at = &r->at;
+    double elapsed = json_number_value(json_object_get(o, "elapsed_s"));
+    take_time(r, elapsed - at->elapsed);
     text(o, "phase", at->phase, sizeof at->phase);
-    at->elapsed = json_number_value(json_object_get(o, "elapsed_s"));
+    at->elapsed = elapsed;
     const json_t *left = json_object_get(o, "left_s");
     at->left = json_is_number(left) ? json_number_value(left) : -1;
     if (json_object_get(o, "rss_bytes") != NULL) {
@@ -496,6 +512,9 @@ static void write_trace(const mlr_patch_run *r, FILE *f)
     mlr_json_u64(&j, "peak_rss_bytes", r->peak_rss);
     mlr_json_u64(&j, "peak_data_bytes", r->peak_data);
     mlr_json_u64(&j, "arena_bytes", r->at.arena);
+    mlr_json_real(&j, "base_s", r->phase_s[0]);
+    mlr_json_real(&j, "apply_s", r->phase_s[1]);
+    mlr_json_real(&j, "sync_s", r->phase_s[2]);
     write_samples(r, &j);
     mlr_json_end(&j);
 }

@@ -16,6 +16,9 @@
 
 enum { MLR_RUN_SAMPLES = 1024, MLR_RUN_LINE = 4096 };
 
+/* Parts of a run whose times are kept: checking the base, applying, making it durable. */
+enum { MLR_RUN_PHASES = 3 };
+
 /* What to run. */
 typedef struct mlr_run_wish {
     const char *program; /* NULL: this one */
@@ -64,6 +67,7 @@ typedef struct mlr_patch_run {
     mlr_run_sample sample[MLR_RUN_SAMPLES];
     size_t samples;
     unsigned every, skipped; /* lines a sample stands for; passed over since the last */
+    double phase_s[MLR_RUN_PHASES]; /* spent in each */
     uint64_t peak_rss, peak_data;
     char peak_in[24]; /* the strategy at the peak */
     char message[256];

@@ -7,6 +7,7 @@
 
 #include "tui/apply_view.h"
 #include "tui/cell_text.h"
+#include "tui/screen_export.h"
 
 /* Questions: the fields by their numbers, and these. */
 enum { ASK_LOWER = MLR_FIELDS, ASK_TRACE };
@@ -16,21 +17,45 @@ static void read_facts(mlr_app *app, mlr_apply_view *a)
     if (strcmp(a->facts_of, a->wish.patch) != 0) {
         snprintf(a->facts_of, sizeof a->facts_of, "%s", a->wish.patch);
         mlr_patch_facts_read(&a->facts, a->wish.patch, app->alloc);
+        mlr_pool_release(&a->names_pool);
+        mlr_pool_init(&a->names_pool, app->alloc);
+        a->names = (mlr_index){0};
+        if (a->facts.known) {
+            mlr_patch_names_read(&a->names, a->wish.patch, &a->names_pool);
+        }
     }
 }
 
-/* Beside the patch, under the name the patch gives its result. */
+static bool exists(const char *path)
+{
+    return path[0] != '\0' && access(path, F_OK) == 0;
+}
+
+/* Beside the patch, under the name the patch gives its result; where that is taken, most
+   often by the very model that the patch was made for, "name.applied.gguf". */
 static void suggest_output(mlr_apply_view *a)
 {
     const char *leaf = mlr_path_leaf(a->wish.patch);
     size_t folder = (size_t)(leaf - a->wish.patch);
-    if (a->wish.out[0] != '\0' || !a->facts.known || a->facts.target[0] == '\0') {
+    if (a->wish.out[0] != '\0' || !a->facts.known || a->facts.target[0] == '\0' ||
+        folder + strlen(a->facts.target) + 32 >= sizeof a->wish.out) {
         return;
     }
-    if (folder + strlen(a->facts.target) + 6 < sizeof a->wish.out) {
-        const char *shown = a->facts.members == 1 ? mlr_path_leaf(a->facts.target) : "new/";
-        snprintf(a->wish.out, sizeof a->wish.out, "%.*s%s", (int)folder, a->wish.patch,
-                 shown);
+    bool one = a->facts.members == 1;
+    const char *name = one ? mlr_path_leaf(a->facts.target) : "new";
+    const char *dot = strrchr(name, '.');
+    const char *tail = one && dot != NULL && dot > name ? dot : "";
+    int stem = (int)(strlen(name) - strlen(tail));
+    for (int i = 0; i < 100; i++) {
+        char nth[24] = "";
+        if (i > 0) {
+            snprintf(nth, sizeof nth, i == 1 ? ".applied" : ".applied-%d", i);
+        }
+        snprintf(a->wish.out, sizeof a->wish.out, "%.*s%.*s%s%s%s", (int)folder,
+                 a->wish.patch, stem, name, nth, tail, one ? "" : "/");
+        if (!exists(a->wish.out)) {
+            return;
+        }
     }
 }
 
@@ -68,6 +93,7 @@ static void close_apply(mlr_app *app, void *state)
 {
     mlr_apply_view *a = state;
     mlr_run_release(&a->run);
+    mlr_pool_release(&a->names_pool);
     mlr_give(app->alloc, a, sizeof *a);
 }
 
@@ -123,7 +149,7 @@ static void tell_end(mlr_app *app, const mlr_patch_run *r)
         break;
     case MLR_RUN_REFUSED:
         mlr_app_say(app, MLR_ROLE_WARNING,
-                    "refused: this patch needs %s (%s bytes); m sets that",
+                    "refused: this patch needs %s (%s bytes); m takes that, f fits it",
                     mlr_fmt_bytes(size, sizeof size, r->smallest),
                     mlr_fmt_count(count, sizeof count, r->smallest));
         break;
@@ -136,9 +162,32 @@ static void tell_end(mlr_app *app, const mlr_patch_run *r)
     }
 }
 
+/* The export that was to fit the ceiling has ended: its patch is the one to apply. */
+static void take_fitted(mlr_app *app, mlr_apply_view *a)
+{
+    const mlr_exporter *e = &app->exporter;
+    char size[16];
+    if (!a->fitting || e->state == MLR_EXPORT_RUNNING) {
+        return;
+    }
+    a->fitting = false;
+    if (e->state != MLR_EXPORT_DONE || e->wish.dry_run) {
+        return; /* how it ended is said where exports are */
+    }
+    snprintf(a->wish.patch, sizeof a->wish.patch, "%s", e->wish.patch);
+    a->facts_of[0] = '\0';
+    read_facts(app, a);
+    (void)mlr_app_show(app, MLR_SCREEN_APPLY);
+    a->form = true;
+    a->field = MLR_FIELD_RUN;
+    mlr_app_say(app, MLR_ROLE_OK, "the patch for %s is made; r applies it",
+                mlr_fmt_bytes(size, sizeof size, a->wish.ceiling));
+}
+
 static bool poll(mlr_app *app, void *state)
 {
     mlr_apply_view *a = state;
+    take_fitted(app, a);
     if (a->run.pid <= 0) {
         return false;
     }
@@ -169,6 +218,14 @@ static void run(mlr_app *app, mlr_apply_view *a)
                                  : "the output");
             return;
         }
+    }
+    if (exists(a->wish.out) && !a->wish.replace && !a->out_is_ours &&
+        a->facts.members < 2) {
+        a->form = true;
+        a->field = MLR_FIELD_OUT;
+        mlr_app_say(app, MLR_ROLE_WARNING,
+                    "the output exists: Enter names another, or set Replace output");
+        return;
     }
     mlr_run_wish wish = a->wish;
     wish.replace = wish.replace || a->out_is_ours;
@@ -281,6 +338,18 @@ static void ask_ceiling(mlr_app *app, const mlr_apply_view *a)
     mlr_app_ask(app, ASK_LOWER, "Run again with at most: ", number, NULL);
 }
 
+/* Another patch of the open pair, whose blocks leave room under the ceiling. */
+static void fit(mlr_app *app, mlr_apply_view *a)
+{
+    if (a->run.pid > 0) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "a run goes on; t stops it");
+    } else if (a->wish.ceiling == 0) {
+        mlr_app_say(app, MLR_ROLE_WARNING, "there is no ceiling to fit: m sets one");
+    } else {
+        a->fitting = mlr_export_fit(app, a->wish.ceiling);
+    }
+}
+
 static void ask_trace(mlr_app *app, const mlr_apply_view *a)
 {
     char name[64];
@@ -341,6 +410,9 @@ static bool act(mlr_app *app, void *state, mlr_action action)
         return true;
     case MLR_DO_CEILING:
         ask_ceiling(app, a);
+        return true;
+    case MLR_DO_FIT:
+        fit(app, a);
         return true;
     case MLR_DO_EDIT:
         a->form = !a->form;

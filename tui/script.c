@@ -6,9 +6,11 @@
 #include <time.h>
 
 #include "apply/base/checked.h"
+#include "tui/rules_edit.h"
 
 typedef struct runner {
     mlr_app *app;
+    bool hurried;  /* keys do not wait for jobs */
     uint64_t line; /* from 1 */
     mlr_err *err;
 } runner;
@@ -133,6 +135,52 @@ static mlr_status expect(runner *r, const char *text)
     return found ? MLR_OK : wrong(r, "a text on the screen", text);
 }
 
+/* Keys act on what was drawn: arranging happens there, as it does with people. */
+static void show(runner *r)
+{
+    mlr_grid g;
+    mlr_grid_init(&g, r->app->alloc, &r->app->glyphs);
+    mlr_app_draw(r->app, &g);
+    mlr_grid_release(&g);
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Whether the export that runs has made so many of its tensors. */
+static bool exported(const mlr_app *app, long percent)
+{
+    const mlr_exporter *e = &app->exporter;
+    return e->state != MLR_EXPORT_RUNNING ||
+           (e->to_make > 0 && e->made * 100 >= e->to_make * (size_t)percent);
+}
+
+/* Jobs work on meanwhile, as they do while a person looks on. */
+static mlr_status look_on(runner *r, const char *arg)
+{
+    char *end = NULL;
+    long n = strtol(arg, &end, 10);
+    bool percent = strcmp(end, "%") == 0;
+    if ((*end != '\0' && !percent) || n < 1 || n > 60000) {
+        return wrong(r, "@look MILLISECONDS, or PERCENT% of an export", arg);
+    }
+    uint64_t before = r->app->now_ms; /* a script's clock stands still but for this */
+    for (uint64_t start = now_ms();
+         percent ? !exported(r->app, n) : now_ms() - start < (uint64_t)n;) {
+        r->app->now_ms = before + now_ms() - start;
+        (void)mlr_app_poll(r->app);
+        show(r);
+        (void)nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    return MLR_OK;
+}
+
+static mlr_status type_keys(runner *r, const char *p);
+
 static mlr_status direct(runner *r, const char *name, const char *arg)
 {
     static const char *const depths[] = {"mono", "8", "16", "256", "rgb", NULL};
@@ -151,6 +199,15 @@ static mlr_status direct(runner *r, const char *name, const char *arg)
         r->app->depth = (mlr_color_depth)index_of(depths, arg);
         return MLR_OK;
     }
+    if (strcmp(name, "look") == 0) {
+        return look_on(r, arg);
+    }
+    if (strcmp(name, "hurry") == 0) {
+        r->hurried = true;
+        mlr_status s = type_keys(r, arg);
+        r->hurried = false;
+        return s;
+    }
     if (strcmp(name, "wait") == 0) {
         mlr_script_settle(r->app);
         return MLR_OK;
@@ -165,19 +222,17 @@ static mlr_status direct(runner *r, const char *name, const char *arg)
     return wrong(r, "a directive that exists", name);
 }
 
-/* Keys act on what was drawn: arranging happens there, as it does with people. */
-static void show(runner *r)
-{
-    mlr_grid g;
-    mlr_grid_init(&g, r->app->alloc, &r->app->glyphs);
-    mlr_app_draw(r->app, &g);
-    mlr_grid_release(&g);
-}
-
 static void press(runner *r, mlr_key key)
 {
     mlr_app_key(r->app, key);
-    mlr_script_settle(r->app);
+    if (r->app->wishes.edit != NULL) {
+        const char *path = r->app->wishes.edit;
+        r->app->wishes.edit = NULL;
+        mlr_rules_edited(r->app, mlr_editor_run(path));
+    }
+    if (!r->hurried) {
+        mlr_script_settle(r->app);
+    }
     show(r);
 }
 

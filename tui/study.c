@@ -206,7 +206,8 @@ static bool try_one(forecaster *f, unsigned id, uint8_t level, mlr_effort effort
     mlr_err own = {0};
     mlr_choice choice = {.strategy = (int16_t)id, .level = level};
     mlr_study_forecast row = {.strategy = (uint8_t)id, .level = level};
-    mlr_predict_tensor(&f->predictor, s->index, &choice, effort, &row.p, &own);
+    mlr_predict_remembered(s->cache, &f->predictor, s->index, &choice, effort, &row.p,
+                           &own);
     if (own.status == MLR_E_CANCELLED || own.status == MLR_E_IO) {
         *f->err = own;
         return false;
@@ -381,6 +382,7 @@ void mlr_study_halt(mlr_study *s)
     mlr_pool_init(&s->pool, s->alloc);
     s->planned = false;
     s->matching = NULL;
+    s->cache = NULL;
     s->pair = (mlr_pair){0};
 }
 

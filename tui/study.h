@@ -10,6 +10,7 @@
 #include "analysis/hints.h"
 #include "apply/host/threads.h"
 #include "codec/forecast.h"
+#include "tui/cli/forecast_cache.h"
 #include "tui/job.h"
 
 enum {
@@ -77,7 +78,8 @@ typedef struct mlr_study {
     const mlr_allocator *alloc; /* borrowed, thread-safe */
     mlr_job job;
     mlr_threads *threads;
-    mlr_clock clock; /* NULL: speeds stay unknown */
+    mlr_clock clock;           /* NULL: speeds stay unknown */
+    mlr_forecast_cache *cache; /* borrowed; NULL: nothing is known from before */
     /* What is looked at. */
     mlr_pair pair;
     uint32_t index;               /* of the pairing */

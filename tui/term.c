@@ -29,7 +29,7 @@ struct mlr_term {
     const mlr_allocator *alloc;
     SCREEN *screen;
     mlr_color_depth depth;
-    int wake_fd, signal_fd;
+    int wake_fd, signal_fd, watch_fd;
     sigset_t signals, before;
     pair pairs[PAIRS];
     int pair_count;
@@ -172,7 +172,11 @@ mlr_status mlr_term_open(mlr_term **out, const mlr_term_options *o, mlr_err *err
         mlr_give(o->alloc, theme, sizeof *theme);
         return mlr_fail(err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for the terminal");
     }
-    *t = (mlr_term){.alloc = o->alloc, .all = true, .mouse = !o->no_mouse, .theme = theme};
+    *t = (mlr_term){.alloc = o->alloc,
+                    .all = true,
+                    .mouse = !o->no_mouse,
+                    .theme = theme,
+                    .watch_fd = -1};
     (void)tcgetattr(STDIN_FILENO, &rescue.mode);
     t->screen = newterm(NULL, stdout, stdin);
     if (t->screen == NULL) {
@@ -223,6 +227,11 @@ mlr_color_depth mlr_term_depth(const mlr_term *t)
 int mlr_term_wake_fd(const mlr_term *t)
 {
     return t->wake_fd;
+}
+
+void mlr_term_watch(mlr_term *t, int fd)
+{
+    t->watch_fd = fd;
 }
 
 bool mlr_term_has_blocks(void)
@@ -522,9 +531,11 @@ mlr_event mlr_term_wait(mlr_term *t, int wait_ms)
     if (e.kind != MLR_EVENT_NONE) {
         return e;
     }
-    struct pollfd fds[3] = {
-        {STDIN_FILENO, POLLIN, 0}, {t->wake_fd, POLLIN, 0}, {t->signal_fd, POLLIN, 0}};
-    int n = poll(fds, 3, wait_ms);
+    struct pollfd fds[4] = {{STDIN_FILENO, POLLIN, 0},
+                            {t->wake_fd, POLLIN, 0},
+                            {t->signal_fd, POLLIN, 0},
+                            {t->watch_fd, POLLIN, 0}};
+    int n = poll(fds, 4, wait_ms);
     if (n <= 0) {
         return e;
     }
@@ -534,6 +545,9 @@ mlr_event mlr_term_wait(mlr_term *t, int wait_ms)
     if (fds[1].revents != 0) {
         uint64_t count = 0;
         (void)!read(t->wake_fd, &count, sizeof count);
+        return (mlr_event){.kind = MLR_EVENT_WAKE};
+    }
+    if (fds[0].revents == 0 && fds[3].revents != 0) {
         return (mlr_event){.kind = MLR_EVENT_WAKE};
     }
     if ((fds[0].revents & POLLIN) != 0) {

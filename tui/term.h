@@ -45,6 +45,9 @@ mlr_color_depth mlr_term_depth(const mlr_term *t);
 /* An eventfd that any thread may write to end a wait. */
 int mlr_term_wake_fd(const mlr_term *t);
 
+/* A descriptor whose input ends a wait as a wake does; -1: none. */
+void mlr_term_watch(mlr_term *t, int fd);
+
 /* Whether the locale and every glyph agree that block glyphs take one cell. */
 bool mlr_term_has_blocks(void);
 

@@ -14,7 +14,7 @@ target() {
 target install
 for f in bin/mallorn lib/libmallorn.so lib/libmallorn.so.0 lib/libmallorn.a lib/libmallorn-apply.a \
     lib/pkgconfig/mallorn.pc include/mallorn/apply/apply.h share/man/man1/mallorn.1 \
-    share/man/man1/mallorn-diff.1 share/bash-completion/completions/mallorn \
+    share/man/man1/mallorn-diff.1 share/man/man5/mallorn-profile.5 share/bash-completion/completions/mallorn \
     share/zsh/site-functions/_mallorn share/fish/vendor_completions.d/mallorn.fish \
     share/mallorn/themes/default.yaml; do
     [ -s "$dest/opt/x/$f" ] || fail "not installed: $f"

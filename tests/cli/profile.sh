@@ -53,8 +53,8 @@ broken() {
     printf 'version: 1\n%s\n' "$3" >p.yml
     rm -f out.sftp report.json report.md report.xml summary.md
     GITHUB_ACTIONS=true GITHUB_STEP_SUMMARY="$work/summary.md" "$MALLORN" diff \
-        old.safetensors "$new.safetensors" -o out.sftp --profile p.yml --report json=report.json \
-        --report md=report.md --report junit=report.xml >said.out 2>said.err
+        old.safetensors "$new.safetensors" -o out.sftp --profile p.yml --report json report.json \
+        --report md=report.md --report=junit report.xml >said.out 2>said.err
     got=$?
     [ $got = 10 ] || { fail "$name: exit $got"; cat said.err; }
     [ ! -e out.sftp ] || fail "$name: a patch was written"
@@ -127,6 +127,10 @@ done
 cmp -s p1 p2 || fail "one and two threads give other bytes"
 "$MALLORN" patch old.safetensors p1 -o back.safetensors >/dev/null 2>&1 && cmp -s back.safetensors new.safetensors || fail "round trip"
 "$MALLORN" diff old.safetensors new.safetensors --gate-only --profile good.yml >said.out || fail "--gate-only"
+"$MALLORN" diff old.safetensors new.safetensors --gate-only --profile good.yml --report json 2>said.err
+[ $? = 2 ] && grep -q "option '--report' needs KIND FILE" said.err || { fail "--report without a file"; cat said.err; }
+"$MALLORN" diff old.safetensors new.safetensors --gate-only --profile good.yml --report text x 2>said.err
+[ $? = 2 ] || fail "--report of no kind"
 "$MALLORN" diff old.safetensors new.safetensors --gate-only 2>/dev/null
 [ $? = 2 ] || fail "--gate-only without a profile"
 
@@ -142,14 +146,21 @@ sed 's/level: 9, block/level: 12, block/' good.yml | cmp -s - edit.yml || fail "
 "$MALLORN" profile set edit.yml 'rules[0].use.levl' 12 2>said.err
 [ $? = 2 ] && grep -q "did you mean 'level'" said.err || fail "set refuses a bad profile"
 
+# Tensors below a size travel with the structure: here all of them.
+printf 'version: 1\nstructure-below: all\n' >all.yml
+"$MALLORN" profile show all.yml old.safetensors new.safetensors | grep -q 'mlp.up_proj.weight *f32 *8.0 KiB *structure ' || fail "show structure"
+"$MALLORN" diff old.safetensors new.safetensors -o all.sftp -q --profile all.yml || fail "structure-below"
+"$MALLORN" inspect --json all.sftp | grep -q '"records": \[\]' || fail "structure-below leaves records"
+"$MALLORN" patch old.safetensors all.sftp -o all.safetensors -q && cmp -s all.safetensors new.safetensors || fail "all structure: round trip"
+
 # The tuner: in its budgets, deterministic, obeyed; and where nothing fits, says so.
 for n in 1 2; do
     "$MALLORN" tune old.safetensors new.safetensors --threads $n -o tuned$n.yml >tune$n.txt || fail "tune"
 done
 cmp -s tuned1.yml tuned2.yml && cmp -s tune1.txt tune2.txt || fail "tune depends on threads"
 best=$("$MALLORN" diff old.safetensors new.safetensors -j --dry-run --profile tuned1.yml | sed -n 's/.*"patch_bytes": \([0-9]*\).*/\1/p')
-for s in auto raw zstd zstd-ref xor xor-planes sub sub-planes sparse neural; do
-    size=$("$MALLORN" diff old.safetensors new.safetensors -j --dry-run -s $s -l 9 --index never | sed -n 's/.*"patch_bytes": \([0-9]*\).*/\1/p')
+for s in auto raw zstd zstd-ref xor xor-planes sub sub-planes exp-man sparse mix neural neural-max; do
+    size=$("$MALLORN" diff old.safetensors new.safetensors -j --dry-run -s $s -l 20 --index never | sed -n 's/.*"patch_bytes": \([0-9]*\).*/\1/p')
     [ "$best" -le "$size" ] || fail "tuned patch of $best is larger than $size of $s"
 done
 "$MALLORN" tune old.safetensors new.safetensors --max-size 60 -o none.yml >said.out 2>said.err

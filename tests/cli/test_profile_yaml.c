@@ -69,7 +69,7 @@ static void complains_with_line_column_and_advice(void **state)
         assert_int_equal(heap.used, 0);
     }
     assert_int_equal(wrong, 0);
-    assert_true(sizeof bad / sizeof bad[0] >= 150);
+    assert_true(sizeof bad / sizeof bad[0] >= 300);
 }
 
 static void refuses_deep_nesting_at_once(void **state)
@@ -117,6 +117,7 @@ static const char full[] =
     "device: 16M\n"
     "dictionary: \"house.dict\"\n"
     "embed-dictionary: true\n"
+    "structure-below: 64KiB\n"
     "budgets:\n"
     "  changed-layers: 4\n"
     "  changed-tensors: 9\n"
@@ -160,15 +161,16 @@ static void means_what_it_says(void **state)
     assert_int_equal(read(full), MLR_OK);
     const mlr_profile *p = &doc.profile;
     assert_string_equal(p->device->name, "16M");
+    assert_int_equal(p->small_bytes, 64 << 10);
     assert_int_equal(p->bound[MLR_CHECK_PATCH_SIZE].most, 40 << 20);
     assert_int_equal(p->bound[MLR_CHECK_PATCH_RATIO].most, 125000);
     assert_int_equal(p->bound[MLR_CHECK_TIME].most, 1500000);
-    assert_int_equal(p->bound[MLR_CHECK_TIME].line, 12);
+    assert_int_equal(p->bound[MLR_CHECK_TIME].line, 13);
     assert_int_equal(p->bound[MLR_CHECK_TIME].column, 3);
     assert_int_equal(p->defaults.choice.strategy, MLR_NEURAL);
     assert_int_equal(p->rule_count, 1);
     const mlr_rule *r = &p->rules[0];
-    assert_int_equal(r->line, 20);
+    assert_int_equal(r->line, 21);
     assert_true(r->off);
     assert_int_equal(r->then.choice.strategy, MLR_STRATEGY_xor_planes);
     assert_int_equal(r->when.layers.item[1].least, 8);

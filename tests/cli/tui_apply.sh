@@ -21,7 +21,7 @@ cat >"$dir/keys" <<KEYS
 j j <Enter> <C-u> "$dir/new.gguf" <Enter>
 j <Enter> "64K" <Enter>
 r
-@expect is the smallest that works
+@expect more than it may
 m <Enter>
 @expect is in place and proven
 w <C-u> "$dir/trace.json" <Enter>
@@ -31,6 +31,33 @@ MALLORN_SCRIPT="$dir/keys" "$MALLORN" tui "$dir/update.ggufp"
 cmp "$dir/new.gguf" "$dir/demo/tuned.q8_0.gguf"
 grep -q '"schema": "mallorn.trace/1"' "$dir/trace.json"
 grep -q '"result": "done"' "$dir/trace.json"
+
+# A pair that is open: refused under 1 MiB, one key makes another patch that fits, and its
+# result is the same. The output the patch suggests is in nobody's way.
+cat >"$dir/keys" <<KEYS
+@size 45 140
+@wait
+6 <Enter> <C-u> "$dir/fit.ggup" <Enter> j <Enter> <C-u> <Enter> j <Enter> <C-u> <Enter> S
+@wait
+@expect every block proved
+7 r
+@wait
+@expect is in place and proven
+m <C-u> "64K" <Enter>
+@wait
+@expect f makes another patch
+f
+@wait
+@expect the patch for 64.0K is made
+r
+@wait
+@expect is in place and proven
+@expect of 64.0K  ok
+@expect apply
+KEYS
+(cd "$dir" && MALLORN_SCRIPT="$dir/keys" "$MALLORN" "$dir/demo/base.q8_0.gguf" "$dir/demo/tuned.q8_0.gguf")
+cmp "$dir/tuned.q8_0.gguf" "$dir/demo/tuned.q8_0.gguf"
+[ -s "$dir/tuned.q8_0-64.0K.ggup" ]
 
 # The same path opens the apply screen without the word, and a pair opens the tree.
 printf '@expect Memory ceiling\n' >"$dir/keys"

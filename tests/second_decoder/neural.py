@@ -4,7 +4,7 @@ from bits import HALF, Bits, RawBits, Rans, learn, read_tables, residual
 from mix import squash, stretch
 
 M32 = 0xFFFFFFFF
-MIX, NARROW, FACTORS, CHANGES = 1, 2, 4, 8
+MIX, NARROW, FACTORS, CHANGES, SCALED = 1, 2, 4, 8, 16
 
 
 class Number:
@@ -67,6 +67,46 @@ def round_off(m, s, to_even):
     return (q + bool(up), min(7, (far << 4) >> s), bool(up))
 
 
+# How many of 65535 normal numbers are larger than i / 8 standard deviations either way.
+BEYOND = (
+    65535, 59016, 52598, 46377, 40440, 34863, 29704, 25006, 20795, 17078, 13848, 11084,
+    8756, 6826, 5251, 3984, 2982, 2201, 1602, 1150, 814, 568, 391, 265,
+    177, 117, 76, 48, 30, 19, 12, 7, 4, 2, 1, 1,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0,
+)
+
+
+def beyond(z):
+    i = z >> 12
+    return BEYOND[i] - ((BEYOND[i] - BEYOND[i + 1]) * (z & 4095) >> 12) if i < 48 else 0
+
+
+def read_column(d, n):
+    """Factors of one component, one side."""
+    spread = d.even(6)
+    low = 0 if spread < 16 else (spread - 12) // 4
+    left = spread - 4 * low
+    one = (16384, 13777, 11585, 9742)[left % 4] * 2 >> left // 4
+    ends = [beyond((2 * i + (2 if low else 1)) * one) for i in range(31)] + [0]
+    sums = [0] * 32 + [a - b + 1 for a, b in zip([65535] + ends, ends)]
+    tree, more, out = {}, {}, []
+    for node in range(31, 0, -1):
+        sums[node] = sums[2 * node] + sums[2 * node + 1]
+        tree[node] = (sums[2 * node + 1] << 22) // sums[node] << 10 | 60
+    for _ in range(n):
+        node = 1
+        while node < 32:
+            node = node << 1 | d.get(tree, node, 250)
+        size = node - 32
+        if size == 31:
+            size += d.number(more, 1, 11)
+        size = size << low | d.even(low)
+        need(size <= 32767, "size of a factor")
+        out.append(-size if size and d.even(1) else size)
+    return out
+
+
 class Model:
     def __init__(self, rec):
         self.now, self.was = Number(rec.type), Number(rec.old_type)
@@ -81,6 +121,9 @@ class Model:
         if self.form & FACTORS:
             self.rank, self.shift = c.u8(), c.u8() - 64
             factors = c.take(c.varint())
+        self.scale = 0
+        if self.form & SCALED:
+            self.scale = fold_back(c.varint((1 << 32) - 1))
         self.check(rec, count, tokens)
         self.raw = self.classes * self.edges * (2 if self.lag else 1)
         self.where, self.tables = list(range(128)), []
@@ -93,7 +136,7 @@ class Model:
 
     def check(self, rec, count, tokens):
         most = 32 + (self.now.bits - 5 << (1 if self.now.size == 8 else 2))
-        need(self.form <= 15 and 1 <= self.classes <= 16 and self.edges in (1, 8), "neural model")
+        need(self.form <= 31 and 1 <= self.classes <= 16 and self.edges in (1, 8), "neural model")
         if self.form & CHANGES:
             need(count == tokens == 0 and self.edges == 1, "neural model")
         else:
@@ -101,6 +144,9 @@ class Model:
         if self.lag:
             need(512 <= self.lag < rec.new_bytes and not self.convert and not self.rank and
                  self.edges == 1 and not self.form & (MIX | CHANGES), "neural lag")
+        if self.form & SCALED:
+            need(self.scale and self.now.is_float and not self.convert and self.edges == 8 and
+                 not self.form & FACTORS, "neural scale")
         if self.form & FACTORS:
             elements = rec.new_bytes // self.now.size
             need(self.row and self.now.is_float and 1 <= self.rank <= 64, "neural factors")
@@ -111,12 +157,7 @@ class Model:
         self.u, self.v = [], []
         for _ in range(self.rank):
             for column, n in ((self.v, self.row), (self.u, self.rows)):
-                model, values = {}, []
-                for _ in range(n):
-                    size = d.number(model, 2, 15)
-                    need(size <= 32767, "size of a factor")
-                    values.append(-size if size and d.even(1) else size)
-                column.append(values)
+                column.append(read_column(d, n))
             need(d.ended(), "factors inside their bytes")
 
     def fixed_point(self):
@@ -167,7 +208,19 @@ class Model:
         else:
             s <<= self.shift
         limit = (1 << self.room) - 1
-        s = max(-limit, min(limit, s))
+        return self.sum_of(old, max(-limit, min(limit, s)))
+
+    def scaled(self, old):
+        _, field, mantissa = self.was.parts(old)
+        mantissa |= 1 << self.was.m if field else 0
+        k = max(field, 1) - self.k_base
+        if k > self.k_most:
+            return self.unmoved(old)
+        x = mantissa << k if k >= 0 else mantissa >> -k
+        s = x * abs(self.scale) >> 32
+        return self.sum_of(old, -s if (self.scale < 0) != bool(old & self.was.sign) else s)
+
+    def sum_of(self, old, s):
         negative, field, mantissa = self.was.parts(old)
         mantissa |= 1 << self.was.m if field else 0
         k = max(field, 1) - self.k_base
@@ -184,7 +237,10 @@ class Model:
 
     def predict(self, old, element, flag):
         """Expected ordered number, raw context, whether the residual is turned around."""
-        bits, edge, flip = self.moved(old, element) if self.rank else self.unmoved(old)
+        if self.scale:
+            bits, edge, flip = self.scaled(old)
+        else:
+            bits, edge, flip = self.moved(old, element) if self.rank else self.unmoved(old)
         below = max(self.top - self.now.scale(bits), 0)
         raw = min(below, self.classes - 1) + (self.classes if flag else 0)
         if self.edges > 1:

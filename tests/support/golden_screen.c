@@ -60,17 +60,13 @@ void golden_screen(mlr_app *app, const char *name)
     mlr_give(app->alloc, got, taken);
 }
 
-void golden_screen_sizes(mlr_app *app, const char *name)
+typedef struct variant {
+    const char *suffix, *script;
+} variant;
+
+static void each(mlr_app *app, const char *name, const variant *t, size_t n)
 {
-    static const struct {
-        const char *suffix, *script;
-    } t[] = {
-        {"40x12", "@size 12 40\n"},
-        {"80x24", "@size 24 80\n"},
-        {"140x45", "@size 45 140\n"},
-        {"80x24.ascii", "@size 24 80\n@glyphs ascii\n@theme mono\n@depth mono\n"},
-    };
-    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+    for (size_t i = 0; i < n; i++) {
         char file[128];
         mlr_err err = {0};
         mlr_script_run(app, t[i].script, &err);
@@ -78,5 +74,29 @@ void golden_screen_sizes(mlr_app *app, const char *name)
         snprintf(file, sizeof file, "%s_%s", name, t[i].suffix);
         golden_screen(app, file);
     }
+}
+
+void golden_screen_sizes(mlr_app *app, const char *name)
+{
+    static const variant t[] = {
+        {"40x12", "@size 12 40\n"},
+        {"80x24", "@size 24 80\n"},
+        {"140x45", "@size 45 140\n"},
+        {"80x24.ascii", "@size 24 80\n@glyphs ascii\n@theme mono\n@depth mono\n"},
+    };
+    each(app, name, t, sizeof t / sizeof *t);
+}
+
+void golden_screen_all(mlr_app *app, const char *name)
+{
+    static const variant t[] = {
+        {"40x12.ascii", "@size 12 40\n@glyphs ascii\n@theme mono\n@depth mono\n"},
+        {"140x45.ascii", "@size 45 140\n"},
+        {"40x12", "@size 12 40\n@glyphs block\n@theme default\n@depth rgb\n"},
+        {"80x24", "@size 24 80\n"},
+        {"140x45", "@size 45 140\n"},
+        {"80x24.ascii", "@size 24 80\n@glyphs ascii\n@theme mono\n@depth mono\n"},
+    };
+    each(app, name, t, sizeof t / sizeof *t);
 }
 #endif

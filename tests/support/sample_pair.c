@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/strategy.h"
+#include "tui/app_core.h"
+
 static const struct {
     const char *leaf;
     uint64_t rows, cols; /* cols 0: a vector */
@@ -118,4 +121,54 @@ void sample_facts(mlr_ui_rows *rows)
                             : mlr_known((double)r->bytes / ratio);
     }
     mlr_rows_touch(rows);
+}
+
+mlr_matching sample_matching(sample_pair *p, const mlr_ui_rows *rows)
+{
+    mlr_matching m = {.old_model = &p->old_model, .new_model = &p->new_model};
+    m.pairs = mlr_pool_take(&p->pool, (rows->count + 1) * sizeof *m.pairs);
+    m.count = rows->count;
+    for (size_t i = 0; i < rows->count; i++) {
+        const mlr_ui_row *r = &rows->row[i];
+        mlr_pairing *q = &m.pairs[i];
+        q->old_tensor = r->old_tensor == NULL
+                            ? MLR_NO_TENSOR
+                            : (uint32_t)(r->old_tensor - p->old_model.tensors);
+        q->new_tensor = r->new_tensor == NULL
+                            ? MLR_NO_TENSOR
+                            : (uint32_t)(r->new_tensor - p->new_model.tensors);
+        q->change = r->kind == MLR_ROW_SAME      ? MLR_CHANGE_SAME
+                    : r->kind == MLR_ROW_ADDED   ? MLR_CHANGE_ADDED
+                    : r->kind == MLR_ROW_REMOVED ? MLR_CHANGE_REMOVED
+                                                 : MLR_CHANGE_CHANGED;
+        m.new_count += r->new_tensor != NULL;
+    }
+    return m;
+}
+
+/* Larger levels are smaller, every strategy has its own ratio. */
+mlr_cast sample_cast(const mlr_app *app, size_t row, mlr_pick pick)
+{
+    uint64_t bytes = app->session.rows.row[row].bytes;
+    int id = pick.strategy < 0 ? MLR_STRATEGY_neural : pick.strategy;
+    double ratio = id == MLR_STRATEGY_neural ? 5 : 2 + id * 0.1;
+    ratio -= pick.block_bytes != 0 ? 0.5 : 0;
+    mlr_cast c = {.query = mlr_query_of(row, pick, MLR_EFFORT_DEFAULT)};
+    c.p = (mlr_prediction){.bytes = (uint64_t)((double)bytes / (ratio + pick.level * 0.05)),
+                           .error = 0.02,
+                           .encode_bytes_s = 5e7,
+                           .decode_bytes_s = 2e8,
+                           .memory = (uint64_t)(id == MLR_STRATEGY_sparse ? 9 : 3) << 20,
+                           .strategy = (uint8_t)id,
+                           .lossless = true,
+                           .fits = id != MLR_STRATEGY_block_fields};
+    return c;
+}
+
+void sample_forecasts(mlr_app *app, mlr_pick pick)
+{
+    for (size_t i = 0; i < app->desk.travelling; i++) {
+        mlr_cast c = sample_cast(app, app->desk.by_size[i], pick);
+        mlr_outlook_put(app->desk.outlook, &c);
+    }
 }

@@ -22,12 +22,12 @@
 
 #include "apply/base/xxh64.h"
 
-enum { MOST_JOBS = 64, MOST_UNITS = 4096, MOST_TOLD = 8, UNIT_SECONDS = 3600 };
+enum { MOST_JOBS = 64, MOST_UNITS = 4096, MOST_TOLD = 8, CASE_SECONDS = 1200 };
 
 static const sweep_class *const classes[] = {
-    &sweep_calls,   &sweep_kills,  &sweep_stops,     &sweep_power,
-    &sweep_allocs,  &sweep_damage, &sweep_leftovers, &sweep_models,
-    &sweep_budgets, &sweep_pairs,  &sweep_inputs,
+    &sweep_calls,  &sweep_weak_calls, &sweep_kills,     &sweep_stops,   &sweep_power,
+    &sweep_allocs, &sweep_damage,     &sweep_leftovers, &sweep_models,  &sweep_budgets,
+    &sweep_pairs,  &sweep_inputs,     &sweep_cover,     &sweep_product,
 };
 enum { CLASSES = sizeof classes / sizeof classes[0] };
 
@@ -63,6 +63,7 @@ bool sweep_next(sweep *s)
     uint64_t nth = ++s->tally->seen;
     uint64_t mix = (nth + s->unit * 1000003u + s->seed) * 0x9E3779B97F4A7C15u;
     bool take = s->only != 0 ? nth == s->only : (mix >> 32) % s->stride == 0;
+    alarm(CASE_SECONDS); /* what never ends is a failure too */
     s->failed = false;
     s->tally->cases += take;
     return take;
@@ -185,12 +186,17 @@ static bool takes_unit(const driver *d, size_t cls, unsigned number)
 /* --- running ---------------------------------------------------------------------------
  */
 
+static bool wanted(const driver *d, const sweep_class *c)
+{
+    return d->only_class == NULL ? c->id[0] != 'C' : strcmp(d->only_class, c->id) == 0;
+}
+
 static void list_units(driver *d)
 {
     for (size_t c = 0; c < CLASSES; c++) {
         unsigned n = classes[c]->units();
-        bool wanted = d->only_class == NULL || strcmp(d->only_class, classes[c]->id) == 0;
-        for (unsigned u = 0; wanted && u < n && d->unit_count < MOST_UNITS; u++) {
+        for (unsigned u = 0; wanted(d, classes[c]) && u < n && d->unit_count < MOST_UNITS;
+             u++) {
             if (takes_unit(d, c, u)) {
                 d->units[d->unit_count++] = (unit){.cls = c, .number = u};
             }
@@ -205,7 +211,6 @@ static void run_unit(driver *d, size_t slot, const unit *u)
     s.id = classes[u->cls]->id;
     s.unit = u->number;
     s.tally = &d->tally[slot];
-    alarm(UNIT_SECONDS); /* what never ends is a failure too */
     classes[u->cls]->run(&s);
     exit(0); /* not _exit(): coverage counts are written on the way out */
 }
@@ -285,6 +290,9 @@ static int report(driver *d)
     struct rusage used;
     getrusage(RUSAGE_CHILDREN, &used);
     for (size_t c = 0; c < CLASSES; c++) {
+        if (!wanted(d, classes[c])) {
+            continue;
+        }
         printf("%-4s %9" PRIu64 " cases %6" PRIu64 " failures  %s\n", classes[c]->id,
                d->sum[c].cases, d->sum[c].failures, classes[c]->name);
         all.cases += d->sum[c].cases;

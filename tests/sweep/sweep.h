@@ -34,13 +34,15 @@ void sweep_fail(sweep *s, const char *fmt, ...) __attribute__((format(printf, 2,
 /* Tells the driver that the unit cannot be run here. */
 void sweep_skip(sweep *s, const char *why);
 
+/* One whose id begins with 'C' is run only where it is named. */
 typedef struct sweep_class {
     const char *id, *name;
     unsigned (*units)(void);
     void (*run)(sweep *s);
 } sweep_class;
 
-extern const sweep_class sweep_calls, sweep_kills, sweep_stops, sweep_power, sweep_allocs,
-    sweep_damage, sweep_leftovers, sweep_models, sweep_budgets, sweep_pairs, sweep_inputs;
+extern const sweep_class sweep_calls, sweep_weak_calls, sweep_kills, sweep_stops,
+    sweep_power, sweep_allocs, sweep_damage, sweep_leftovers, sweep_models, sweep_budgets,
+    sweep_pairs, sweep_inputs, sweep_cover, sweep_product;
 
 #endif

@@ -1,4 +1,5 @@
 /* The app as a whole: keys in, state out; any key at any size. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +8,10 @@
 
 #include "apply/host/heap.h"
 #include "tests/support/sample_pair.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/test.h"
 #include "tui/recent.h"
+#include "tui/rules_edit.h"
 #include "tui/script.h"
 
 static mlr_heap heap;
@@ -188,6 +191,20 @@ static void any_key_at_any_size_is_survived(void **state)
                                    '>',
                                    '=',
                                    '5',
+                                   '4',
+                                   '7',
+                                   'P',
+                                   'K',
+                                   'J',
+                                   'D',
+                                   'i',
+                                   'E',
+                                   'w',
+                                   'u',
+                                   'e',
+                                   't',
+                                   'H',
+                                   MLR_KEY_TAB,
                                    MLR_KEY_ESC,
                                    MLR_KEY_ENTER,
                                    MLR_KEY_UP,
@@ -200,6 +217,15 @@ static void any_key_at_any_size_is_survived(void **state)
                                    0x6f22};
     uint32_t seed = 1;
     mlr_grid g;
+    temp_dir d; /* whatever is exported or saved on the way stays there */
+    int home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    temp_dir_make(&d);
+    temp_dir_write(&d, "README.md", "no model", 8);
+    assert_true(home >= 0 && fchdir(d.fd) == 0 && setenv("TMPDIR", d.path, 1) == 0);
+    mlr_matching m = sample_matching(&pair, &app.session.rows);
+    mlr_desk_begin(&app);
+    mlr_rule_book_match(&app.desk.book, &m);
+    mlr_desk_matched(&app, NULL);
     mlr_grid_init(&g, &heap.alloc, &app.glyphs);
     for (int i = 0; i < 6000; i++) {
         seed = seed * 1664525 + 1013904223;
@@ -209,12 +235,19 @@ static void any_key_at_any_size_is_survived(void **state)
             key = MLR_KEY_ESC; /* writes no pictures */
         }
         mlr_app_key(&app, key);
+        if (app.wishes.edit != NULL) {
+            app.wishes.edit = NULL;
+            mlr_rules_edited(&app, i % 2);
+        }
         mlr_script_settle(&app);
         mlr_app_resize(&app, 1 + (int)(seed >> 20 & 31), 1 + (int)(seed >> 12 & 127));
         mlr_app_draw(&app, &g);
         assert_true(g.cursor_row < g.rows && g.cursor_col < g.cols);
     }
     mlr_grid_release(&g);
+    assert_int_equal(fchdir(home), 0);
+    (void)close(home);
+    temp_dir_remove(&d);
 }
 
 static double ms_since(const struct timespec *t)

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "apply/base/xxh64.h"
 #include "apply/host/heap.h"
 #include "codec/strategy.h"
 #include "tests/support/sample_pair.h"
@@ -135,6 +136,93 @@ static void an_export_takes_what_was_predicted(void **state)
     assert_int_equal(access(script, R_OK), 0);
 }
 
+/* --- what they remember -----------------------------------------------------------------
+ */
+
+static char kept[64];
+
+/* Opens the pair with a cache and returns the forecasts the cache had before. */
+static size_t reopen(void)
+{
+    app.forecast_dir = kept;
+    mlr_app_open_pair(&app, old_path, new_path);
+    run("@wait\n1");
+    mlr_forecast_cache *c = mlr_forecast_cache_open(kept, app.session.old_opened,
+                                                    app.session.new_opened, app.alloc);
+    assert_non_null(c);
+    size_t n = mlr_forecast_cache_count(c);
+    mlr_forecast_cache_close(c);
+    return n;
+}
+
+static void start_over(void)
+{
+    mlr_err err = {0};
+    mlr_app_release(&app);
+    assert_int_equal(heap.used, 0);
+    mlr_app_init(&app, &heap.alloc, -1, &err);
+    assert_no_err(&err);
+    mlr_app_resize(&app, 45, 140);
+    mlr_app_show(&app, MLR_SCREEN_OPEN);
+}
+
+/* The file of the cache, whose entries follow the head. */
+static FILE *open_kept(const char *mode)
+{
+    char command[128], path[300] = "";
+    snprintf(command, sizeof command, "ls %s/*.mlrf", kept);
+    FILE *list = popen(command, "r");
+    assert_non_null(list);
+    assert_int_equal(fscanf(list, "%299s", path), 1);
+    pclose(list);
+    FILE *f = fopen(path, mode);
+    assert_non_null(f);
+    return f;
+}
+
+static void a_pair_seen_before_shows_what_was_forecast_then(void **state)
+{
+    (void)state;
+    snprintf(kept, sizeof kept, "%s/cache/forecast", folder);
+    app.forecast_dir = kept;
+    open_models(16384);
+    run("@wait\n1");
+    double bytes = mlr_desk_total(&app)->bytes;
+    start_over();
+    size_t first = reopen();
+    assert_true(first >= TENSORS - 1);
+    assert_true(mlr_desk_total(&app)->bytes == bytes);
+    start_over();
+    assert_int_equal(reopen(), first); /* nothing was computed anew */
+    start_over();
+
+    /* An answer that nobody would compute comes from the file, if its checksum is right...
+     */
+    uint8_t entry[MLR_CACHE_ENTRY];
+    FILE *f = open_kept("r+b");
+    fseek(f, MLR_CACHE_HEAD, SEEK_SET);
+    assert_int_equal(fread(entry, 1, sizeof entry, f), sizeof entry);
+    entry[16] ^= 0x55; /* of the bytes predicted */
+    uint64_t sum = mlr_xxh64_of(entry, sizeof entry - 8);
+    for (size_t i = 0; i < 8; i++) {
+        entry[sizeof entry - 8 + i] = (uint8_t)(sum >> (8 * i));
+    }
+    fseek(f, MLR_CACHE_HEAD, SEEK_SET);
+    fwrite(entry, 1, sizeof entry, f);
+    fclose(f);
+    (void)reopen();
+    assert_true(mlr_desk_total(&app)->bytes != bytes);
+    start_over();
+
+    /* ... and a damaged one is computed again. */
+    f = open_kept("r+b");
+    fseek(f, MLR_CACHE_HEAD + 16, SEEK_SET);
+    fputc(0xff, f);
+    fclose(f);
+    (void)reopen();
+    assert_true(mlr_desk_total(&app)->bytes == bytes);
+}
+
 /* --- how they stop ----------------------------------------------------------------------
  */
 
@@ -145,6 +233,7 @@ static void a_cancelled_export_writes_nothing_and_keeps_choices(void **state)
     open_models(1 << 17); /* 512 KiB each: `mix` takes seconds for them */
     run("@wait\nf \"!same\" <Enter> * e \"mix\" <Enter> M 6");
     snprintf(path, sizeof path, "%s/p.sftp", folder);
+    run("j <Enter> <C-u> <Enter> j <Enter> <C-u> <Enter> k k");
     mlr_app_key(&app, MLR_KEY_ENTER);
     mlr_app_key(&app, MLR_CTRL('u'));
     for (const char *p = path; *p != '\0'; p++) {
@@ -171,6 +260,64 @@ static void a_cancelled_export_writes_nothing_and_keeps_choices(void **state)
     assert_int_equal(app.desk.choices.picked, TENSORS - 1);
 }
 
+static void a_paused_export_stands_still_and_goes_on(void **state)
+{
+    (void)state;
+    char script[256];
+    open_models(1 << 16);
+    snprintf(script, sizeof script,
+             "@wait\nf \"!same\" <Enter> * e \"mix\" <Enter> M 6 <Enter> <C-u> "
+             "\"%s/p.sftp\" <Enter> j <Enter> <C-u> <Enter> j <Enter> <C-u> <Enter>",
+             folder);
+    run(script);
+    mlr_app_key(&app, 'S');
+    mlr_app_key(&app, 'p');
+    assert_true(atomic_load(&app.exporter.paused));
+    double start = seconds(CLOCK_MONOTONIC);
+    uint64_t before = 0;
+    do { /* blocks at work may still be finished, then nothing moves */
+        before = atomic_load(&app.exporter.job.done);
+        usleep(300000);
+        mlr_app_poll(&app);
+    } while (atomic_load(&app.exporter.job.done) != before &&
+             seconds(CLOCK_MONOTONIC) - start < 20);
+    assert_int_equal(app.exporter.state, MLR_EXPORT_RUNNING);
+    run("@expect paused; p goes on\np\n@wait\n@expect every block proved");
+    assert_int_equal(app.exporter.made, TENSORS - 1);
+    /* Held again, it still hears that it is to stop. */
+    run("S\n@expect exists\nj j <Enter>"); /* replace files */
+    mlr_app_key(&app, 'S');
+    mlr_app_key(&app, 'p');
+    mlr_app_key(&app, MLR_CTRL('g'));
+    run("@wait\n@expect stopped; nothing was written");
+}
+
+static void a_dictionary_is_trained_used_and_named(void **state)
+{
+    (void)state;
+    char script[512];
+    char text[1024] = "";
+    open_models(16384);
+    snprintf(
+        script, sizeof script,
+        "@wait\n6 <Enter> <C-u> \"%s/p.sftp\" <Enter> j <Enter> <C-u> \"%s/p.yaml\" "
+        "<Enter> j <Enter> <C-u> <Enter> j <Enter>\n@expect train one\n\"train\" <Enter>\n"
+        "@wait\n@expect trained\nS\n@wait\n@expect every block proved",
+        folder, folder);
+    run(script);
+    snprintf(script, sizeof script, "%s/p.sftp.dict", folder);
+    assert_int_equal(access(script, R_OK), 0);
+    assert_string_equal(app.desk.dict_path, script);
+    snprintf(script, sizeof script, "%s/p.yaml", folder);
+    FILE *f = fopen(script, "rb");
+    assert_non_null(f);
+    assert_true(fread(text, 1, sizeof text - 1, f) > 0);
+    fclose(f);
+    assert_non_null(strstr(text, "dictionary: \""));
+    assert_non_null(strstr(text, "dictionary: true"));
+    run("y\n@expect --profile\n<Esc>");
+}
+
 static void forecasts_stop_and_start_again(void **state)
 {
     (void)state;
@@ -182,6 +329,61 @@ static void forecasts_stop_and_start_again(void **state)
     mlr_app_key(&app, MLR_CTRL('g'));
     run("@wait\nG >\n@wait");
     assert_int_equal(mlr_desk_total(&app)->predicted, TENSORS - 1);
+}
+
+/* --- models that change under it --------------------------------------------------------
+ */
+
+static void wait_stale(void)
+{
+    for (int i = 0; i < 2000 && !(app.stale_old || app.stale_new); i++) {
+        usleep(1000);
+        mlr_app_poll(&app);
+    }
+}
+
+static void a_model_that_changes_on_disk_is_marked_and_read_again(void **state)
+{
+    (void)state;
+    char state_dir[64];
+    snprintf(state_dir, sizeof state_dir, "%s/state", folder);
+    app.state_dir = state_dir;
+    open_models(16384);
+    run("@wait\nG e \"sub-planes\" <Enter>\n@wait");
+    assert_false(mlr_app_stale(&app));
+    assert_int_equal(truncate(new_path, 3000), 0); /* the header stays, data goes */
+    wait_stale();
+    assert_true(app.stale_new);
+    assert_false(app.stale_old);
+    run("@expect new.safetensors changed on disk\n@expect ! stale: R");
+    /* Nothing that reads the rest of the file may fall over. */
+    run("3\n@wait\n<Enter> <Enter> B z z X ] ]\n@wait\n2\n@wait\nl l\n4\n@wait\n1 f "
+        "\"chg>0\" <Enter> F g e <Esc> > <lt> u <C-r>\n@wait");
+    run("6 S\n@expect R reads it again\n1");
+    run("R\n@wait\n@expect taken as plain bytes"); /* what is there now is no model */
+    assert_false(app.stale_new);
+    write_model(new_path, 16384, true);
+    wait_stale();
+    run("R\n@wait");
+    assert_false(app.stale_new);
+    assert_int_equal(app.session.rows.count, TENSORS);
+    assert_int_equal(app.desk.choices.picked, 1); /* replayed by name */
+    run("1\n@expect sub-planes");
+    assert_int_equal(mlr_desk_total(&app)->predicted, TENSORS - 1);
+}
+
+static void a_model_that_is_replaced_by_another_file_is_noticed(void **state)
+{
+    (void)state;
+    char other[80];
+    open_models(16384);
+    run("@wait");
+    snprintf(other, sizeof other, "%s/other.safetensors", folder);
+    write_model(other, 4096, false);
+    assert_int_equal(rename(other, old_path), 0);
+    wait_stale();
+    assert_true(app.stale_old);
+    run("@expect old.safetensors changed on disk");
 }
 
 /* --- what they cost ---------------------------------------------------------------------
@@ -252,6 +454,19 @@ static void a_hundred_thousand_tensors_stay_quick(void **state)
     (void)cpu_of("u", &g);
     (void)cpu_of("4", &g);
     assert_true(cpu_of("j", &g) < 0.05);
+    print_message("strategies for all, tree, detail:\n");
+    (void)cpu_of("1", &g);
+    assert_true(cpu_of("e", &g) < 0.05);
+    assert_true(cpu_of("n", &g) < 0.05);
+    (void)cpu_of("<Esc>", &g);
+    (void)cpu_of("2", &g); /* is made once */
+    (void)cpu_of("o", &g); /* opens every module */
+    assert_true(cpu_of("j", &g) < 0.05);
+    assert_true(cpu_of("G", &g) < 0.05);
+    assert_true(cpu_of("k", &g) < 0.05);
+    assert_true(cpu_of("3", &g) < 0.05);
+    assert_true(cpu_of("]", &g) < 0.05);
+    assert_true(cpu_of("[", &g) < 0.05);
     mlr_grid_release(&g);
     mlr_desk_clear(&app.desk);
     mlr_session_release(&app.session);
@@ -264,8 +479,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_row_that_travels_gets_a_forecast),
         TEST(an_export_takes_what_was_predicted),
+        TEST(a_pair_seen_before_shows_what_was_forecast_then),
         TEST(a_cancelled_export_writes_nothing_and_keeps_choices),
+        TEST(a_paused_export_stands_still_and_goes_on),
+        TEST(a_dictionary_is_trained_used_and_named),
         TEST(forecasts_stop_and_start_again),
+        TEST(a_model_that_changes_on_disk_is_marked_and_read_again),
+        TEST(a_model_that_is_replaced_by_another_file_is_noticed),
         TEST(keys_are_answered_while_everything_runs),
         TEST(a_hundred_thousand_tensors_stay_quick),
     };

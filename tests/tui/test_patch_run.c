@@ -1,5 +1,6 @@
 /* The applier as a child process: shell scripts play its part, well and badly. */
 #include <jansson.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,11 @@ static void a_run_that_is_proven_is_done(void **state)
     /* (4,000,000 + 1,000 - 2,000,000 - 1,000) bytes in 0.2 s */
     assert_true(r.sample[1].in_rate > 9.99e6F && r.sample[1].in_rate < 10.01e6F);
     assert_true(r.sample[2].out_rate > 9.99e6F && r.sample[2].out_rate < 10.01e6F);
+    /* Lines at 0.1 (base), 0.3 and 0.5 (apply), 0.6 (done): what passes belongs to the
+       phase that was told last. */
+    assert_true(fabs(r.phase_s[0] - 0.2) < 1e-9);
+    assert_true(fabs(r.phase_s[1] - 0.3) < 1e-9);
+    assert_true(r.phase_s[2] == 0);
 }
 
 static void an_exit_without_proof_is_no_success(void **state)
@@ -342,6 +348,28 @@ static void leaving_the_screen_lets_the_run_go_on(void **state)
     keys("@expect in place and proven");
 }
 
+static void an_output_that_exists_is_asked_about(void **state)
+{
+    (void)state;
+    set_program(good);
+    keys(fill);
+    mlr_apply_view *a = app.state[MLR_SCREEN_APPLY];
+    a->field = MLR_FIELD_OUT;
+    snprintf(a->wish.out, sizeof a->wish.out, "%s", program);
+    keys("r\n@expect the output exists");
+    assert_int_equal(a->number, 0);
+    a->wish.replace = true;
+    keys("r\n@expect proven");
+}
+
+static void without_models_no_other_patch_is_made(void **state)
+{
+    (void)state;
+    keys(fill);
+    keys("f\n@expect there is no ceiling to fit");
+    keys("j <Enter> \"1M\" <Enter> f\n@expect only the two models");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +395,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_offers_what_works, fresh, done),
         cmocka_unit_test_setup_teardown(a_crash_of_the_child_is_shown_and_survived, fresh,
                                         done),
+        cmocka_unit_test_setup_teardown(an_output_that_exists_is_asked_about, fresh, done),
+        cmocka_unit_test_setup_teardown(without_models_no_other_patch_is_made, fresh, done),
         cmocka_unit_test_setup_teardown(leaving_the_screen_lets_the_run_go_on, fresh, done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,19 +150,7 @@ mlr_status mlr_analyze_predict(mlr_analyze *a, uint32_t pair, const mlr_choice *
     mlr_predictor predictor = a->predictor;
     predictor.device = &device;
     mlr_device_for_plan(&device, &a->plan, choice); /* as diff does */
-    mlr_forecast_key key = {.plan = &a->plan,
-                            .device = &device,
-                            .pair = pair,
-                            .choice = choice,
-                            .effort = a->effort,
-                            .timed = a->predictor.clock != NULL};
-    if (mlr_forecast_cache_get(a->cache, &key, out)) {
-        return MLR_OK;
-    }
-    if (mlr_predict_tensor(&predictor, pair, choice, a->effort, out, err) == MLR_OK) {
-        mlr_forecast_cache_put(a->cache, &key, out);
-    }
-    return err->status;
+    return mlr_predict_remembered(a->cache, &predictor, pair, choice, a->effort, out, err);
 }
 
 typedef struct batch {

@@ -46,6 +46,7 @@ static mlr_status read_patch(entry *e, mlr_cli *cli, mlr_pool *pool, mlr_err *er
         mlr_patch_view_read(&e->view, &file.source, &inflater, pool, err) == MLR_OK &&
         mlr_apply_need_of(&e->view.header, &inflater, 1, &need, err) == MLR_OK) {
         e->need_bytes = need.arena_bytes;
+        e->decode_us = e->view.glue_us;
         for (size_t i = 0; i < e->view.record_count; i++) {
             const mlr_view_record *r = &e->view.records[i];
             e->new_by[r->strategy] += r->new_bytes;

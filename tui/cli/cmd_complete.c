@@ -38,6 +38,20 @@ static void put_choices(FILE *to, const char *choices)
     }
 }
 
+static bool has_actions(const mlr_cmd *cmd)
+{
+    return strcspn(cmd->operands, "|") < strcspn(cmd->operands, " ");
+}
+
+/* The words that the first operand may be: of "check|show OPERAND...". */
+static void put_actions(FILE *to, const mlr_cmd *cmd)
+{
+    size_t n = has_actions(cmd) ? strcspn(cmd->operands, " ") : 0;
+    for (size_t i = 0; i < n; i++) {
+        putc(cmd->operands[i] == '|' ? ' ' : cmd->operands[i], to);
+    }
+}
+
 static bool takes_path(const mlr_opt *o)
 {
     return o->kind == MLR_OPT_FILE || o->kind == MLR_OPT_DIR;
@@ -55,7 +69,7 @@ static void bash_command(FILE *to, const mlr_cmd *cmd)
         if (o->letter != 0) {
             fprintf(to, "|-%c", o->letter);
         }
-        if (o->kind == MLR_OPT_CHOICE) {
+        if (o->choices != NULL) {
             fputs(") COMPREPLY=($(compgen -W '", to);
             put_choices(to, o->choices);
             fputs("' -- \"$cur\")); return ;;\n", to);
@@ -67,6 +81,8 @@ static void bash_command(FILE *to, const mlr_cmd *cmd)
         }
     }
     fputs("        esac\n        words='", to);
+    put_actions(to, cmd);
+    fputs(has_actions(cmd) ? " " : "", to);
     for (size_t i = 0; (o = option_at(cmd, i)) != NULL; i++) {
         fprintf(to, "%s--%s", i == 0 ? "" : " ", o->name);
     }
@@ -93,11 +109,14 @@ void mlr_doc_bash(FILE *to)
     for (size_t i = 0; mlr_cmds[i] != NULL; i++) {
         bash_command(to, mlr_cmds[i]);
     }
-    fputs("    esac\n    case $cur in\n"
-          "    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")) ;;\n"
-          "    *) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
-          "    esac\n}\ncomplete -o filenames -F _mallorn mallorn\n",
-          to);
+    fputs(
+        "    esac\n    case $cur in\n"
+        "    -*) COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")) ;;\n"
+        "    *) [ \"$COMP_CWORD\" -eq 2 ] && COMPREPLY=($(compgen -W \"${words%%--*}\" -- "
+        "\"$cur\"))\n"
+        "       [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
+        "    esac\n}\ncomplete -o filenames -F _mallorn mallorn\n",
+        to);
 }
 
 static void zsh_option(FILE *to, const mlr_opt *o)
@@ -114,10 +133,11 @@ static void zsh_option(FILE *to, const mlr_opt *o)
     putc(']', to);
     if (o->kind != MLR_OPT_FLAG) {
         fprintf(to, ":%s:", o->metavar);
-        if (o->kind == MLR_OPT_CHOICE) {
+        if (o->choices != NULL) {
             putc('(', to);
             put_choices(to, o->choices);
             putc(')', to);
+            fputs(repeats ? ":file:_files" : "", to); /* the word behind the choice */
         } else if (takes_path(o)) {
             fputs(o->kind == MLR_OPT_DIR ? "_files -/" : "_files", to);
         }
@@ -148,6 +168,11 @@ void mlr_doc_zsh(FILE *to)
         for (size_t k = 0; (o = option_at(mlr_cmds[i], k)) != NULL; k++) {
             zsh_option(to, o);
         }
+        if (has_actions(mlr_cmds[i])) {
+            fputs("            '1:action:(", to);
+            put_actions(to, mlr_cmds[i]);
+            fputs(")' \\\n", to);
+        }
         fputs("            '*:file:_files' ;;\n", to);
     }
     fputs("    esac\n}\n_mallorn \"$@\"\n", to);
@@ -160,7 +185,7 @@ static void fish_option(FILE *to, const mlr_cmd *cmd, const mlr_opt *o)
     if (o->letter != 0) {
         fprintf(to, " -s %c", o->letter);
     }
-    if (o->kind == MLR_OPT_CHOICE) {
+    if (o->choices != NULL) {
         fputs(" -x -a '", to);
         put_choices(to, o->choices);
         putc('\'', to);
@@ -185,6 +210,12 @@ void mlr_doc_fish(FILE *to)
         }
     }
     for (size_t i = 0; mlr_cmds[i] != NULL; i++) {
+        if (has_actions(mlr_cmds[i])) {
+            fprintf(to, "complete -c mallorn -n '__fish_seen_subcommand_from %s' -a '",
+                    mlr_cmds[i]->name);
+            put_actions(to, mlr_cmds[i]);
+            fputs("'\n", to);
+        }
         for (size_t k = 0; (o = option_at(mlr_cmds[i], k)) != NULL; k++) {
             fish_option(to, mlr_cmds[i], o);
         }

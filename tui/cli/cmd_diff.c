@@ -111,8 +111,11 @@ static const mlr_opt diff_opts[] = {
      .field = offsetof(diff_values, profile)},
     {.name = "report",
      .kind = MLR_OPT_EACH,
-     .metavar = "KIND=FILE",
-     .help = "Write what the profile's gates found; KIND is json, md or junit.",
+     .metavar = "KIND FILE",
+     .help =
+         "Write what the profile's gates found; KIND is json, md or junit. KIND=FILE is "
+         "the same; FILE alone tells the kind by .json, .md or .xml.",
+     .choices = "json|md|junit",
      .field = offsetof(diff_values, report)},
     {.name = "gate-only",
      .kind = MLR_OPT_FLAG,

@@ -68,7 +68,7 @@ static void put_option_line(FILE *to, const mlr_opt *o)
     }
     fprintf(to, " Fl \\-%s", o->name);
     if (o->metavar != NULL) {
-        fprintf(to, " Ar %s", o->metavar);
+        fprintf(to, " Ar %s", o->metavar); /* several words are several arguments */
     }
     putc('\n', to);
     put_line(to, o->help);

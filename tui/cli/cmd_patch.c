@@ -98,18 +98,26 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static mlr_apply_at tell_where(const mlr_patcher *p, mlr_progress *progress)
+{
+    mlr_apply_at at = mlr_patcher_where(p);
+    mlr_progress_apply(progress, &at, mlr_patcher_header(p)->records, mlr_patcher_need(p));
+    return at;
+}
+
 static mlr_status step_through(mlr_patcher *p, mlr_progress *progress, mlr_err *err)
 {
     mlr_status status = MLR_MORE;
     while (status == MLR_MORE) {
-        mlr_apply_at at = mlr_patcher_where(p);
-        mlr_progress_apply(progress, &at, mlr_patcher_header(p)->records,
-                           mlr_patcher_need(p));
+        mlr_apply_at at = tell_where(p, progress);
         if (!mlr_keep_going(progress->cli->tick, at.base_done + at.new_done,
                             at.base_total + at.new_total)) {
             return mlr_fail(err, MLR_E_CANCELLED, MLR_NO_OFFSET, "patch");
         }
         status = mlr_patcher_step(p, err);
+    }
+    if (status == MLR_OK) {
+        (void)tell_where(p, progress); /* proven; what follows makes it durable */
     }
     return status;
 }

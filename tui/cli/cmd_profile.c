@@ -165,12 +165,16 @@ static void decider(const action *a, const mlr_choice *c, char *to, size_t room)
 }
 
 /* What is not coded by a choice at all. */
-static const char *passes_by(const mlr_matching *m, size_t pair)
+static const char *passes_by(const action *a, size_t pair)
 {
+    const mlr_matching *m = &a->pair.matching;
+    uint32_t small = a->doc.profile.small_bytes;
     if (m->pairs[pair].change == MLR_CHANGE_SAME) {
         return "copied";
     }
-    return m->new_model->tensors[pair].data.len < MLR_SMALL_TENSOR ? "structure" : NULL;
+    return m->new_model->tensors[pair].data.len < (small > 0 ? small : MLR_SMALL_TENSOR)
+               ? "structure"
+               : NULL;
 }
 
 static void show_row(void *ctx, size_t i, mlr_row *row)
@@ -181,7 +185,7 @@ static void show_row(void *ctx, size_t i, mlr_row *row)
     uint32_t pair = s->pair[i];
     const mlr_tensor *t = &m->new_model->tensors[pair];
     const mlr_choice c = effective(a, pair);
-    const char *by = passes_by(m, pair);
+    const char *by = passes_by(a, pair);
     (void)mlr_printable(row->cell[0], MLR_TABLE_CELL, t->key.p, t->key.n);
     (void)snprintf(row->cell[1], MLR_TABLE_CELL, "%s", t->dtype->name);
     (void)mlr_text_size(row->cell[2], t->data.len);
@@ -240,7 +244,7 @@ static void json_show(action *a, const uint32_t *list, size_t count)
         mlr_json_text(j, "dtype", t->dtype->name);
         mlr_json_u64(j, "bytes", t->data.len);
         mlr_json_text(j, "change", mlr_change_name(m->pairs[list[i]].change));
-        mlr_json_text(j, "passes_by", passes_by(m, list[i]));
+        mlr_json_text(j, "passes_by", passes_by(a, list[i]));
         json_choice(j, a, &c);
         mlr_json_end(j);
     }
@@ -324,7 +328,7 @@ static void explain_text(action *a, uint32_t pair)
                 fails == NULL ? "" : "'");
     }
     const mlr_choice c = effective(a, pair);
-    const char *passes = passes_by(m, pair);
+    const char *passes = passes_by(a, pair);
     decider(a, &c, by, sizeof by);
     fprintf(out, "  so: %s, level %u, by %s\n", mlr_choice_name(&c), c.level, by);
     if (passes != NULL) {
@@ -346,7 +350,7 @@ static void explain_json(action *a, uint32_t pair)
     mlr_json_str(j, "key", t->key.p, t->key.n);
     mlr_json_text(j, "kind", mlr_module_kind_name(mlr_module_kind_of(t->key)));
     mlr_json_text(j, "change", mlr_change_name(m->pairs[pair].change));
-    mlr_json_text(j, "passes_by", passes_by(m, pair));
+    mlr_json_text(j, "passes_by", passes_by(a, pair));
     json_choice(j, a, &c);
     mlr_json_array(j, "rules");
     size_t last = mlr_profile_rule_of(p, m, pair);

@@ -173,13 +173,17 @@ static void print_text(mlr_cli *cli, mlr_tune_job *j, const mlr_tune_wish *w)
     char size[MLR_TEXT], share[MLR_TEXT], need[MLR_TEXT], time[MLR_TEXT];
     print_front(cli, r);
     fprintf(cli->out,
-            "%s for %s: patch %s (%s), decoding %s, applying %s of memory; %zu rules, made "
-            "%u times\n",
+            "%s for %s: patch %s (%s), decoding %s, applying %s of memory; %zu rules, ",
             r->fits ? "Best" : "Nearest", mlr_goal_name(w->goal),
             mlr_text_size(size, r->patch_bytes),
             mlr_text_share(share, r->patch_bytes, r->new_bytes),
             text_time(time, r->decode_us), mlr_text_size(need, r->need_bytes),
-            r->profile.rule_count, r->rounds);
+            r->profile.rule_count);
+    if (r->made) {
+        fprintf(cli->out, "made %u times\n", r->rounds);
+    } else {
+        fprintf(cli->out, "estimated within %.1f%%\n", 100 * r->error);
+    }
 }
 
 static void print_json(mlr_cli *cli, const mlr_tune_job *j, const mlr_tune_wish *w)
@@ -200,6 +204,8 @@ static void print_json(mlr_cli *cli, const mlr_tune_job *j, const mlr_tune_wish 
     mlr_json_u64(o, "tensors", r->tuned);
     mlr_json_u64(o, "rules", r->profile.rule_count);
     mlr_json_u64(o, "rounds", r->rounds);
+    mlr_json_bool(o, "made", r->made);
+    mlr_json_real(o, "error_share", r->error);
     mlr_json_array(o, "front");
     for (size_t i = 0; i < r->points; i++) {
         mlr_json_object(o, NULL);

@@ -84,6 +84,18 @@ static void count_changes(diff *d)
     }
 }
 
+/* Structure is searched and kept in memory as a whole: a profile may not put a large model
+   there. */
+static mlr_status little_structure(diff *d)
+{
+    enum { MOST = 64 << 20 };
+    bool asked = d->wish->plan.small_bytes > MLR_SMALL_TENSOR;
+    return asked && d->plan.glue_bytes > MOST
+               ? mlr_cli_fail(d->cli, d->err, MLR_E_USAGE,
+                              "'structure-below' leaves more than 64 MiB of structure")
+               : MLR_OK;
+}
+
 static mlr_status match(diff *d)
 {
     const mlr_diff_wish *w = d->wish;
@@ -99,7 +111,9 @@ static mlr_status match(diff *d)
         w->hooks->matched(w->hooks->ctx, &d->matching, &d->enough, d->err) != MLR_OK) {
         return d->err->status;
     }
-    return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err);
+    return mlr_plan_make(&d->plan, &d->matching, &w->plan, &d->pool, d->err) == MLR_OK
+               ? little_structure(d)
+               : d->err->status;
 }
 
 mlr_device mlr_diff_device(const mlr_device *device, uint64_t most)

@@ -429,15 +429,45 @@ size_t mlr_forecast_cache_count(const mlr_forecast_cache *c)
     return c == NULL ? 0 : c->count;
 }
 
+mlr_status mlr_predict_remembered(mlr_forecast_cache *c, const mlr_predictor *p,
+                                  uint32_t pair, const mlr_choice *choice,
+                                  mlr_effort effort, mlr_prediction *out, mlr_err *err)
+{
+    mlr_forecast_key key = {.plan = p->plan,
+                            .device = p->device != NULL ? p->device : mlr_device_at(0),
+                            .pair = pair,
+                            .choice = choice,
+                            .effort = effort,
+                            .timed = p->clock != NULL};
+    if (mlr_forecast_cache_get(c, &key, out)) {
+        return MLR_OK;
+    }
+    if (mlr_predict_tensor(p, pair, choice, effort, out, err) == MLR_OK) {
+        mlr_forecast_cache_put(c, &key, out);
+    }
+    return err->status;
+}
+
+void mlr_forecast_cache_keep(mlr_forecast_cache *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (c->grown) {
+        save(c);
+        prune(c->folder);
+        c->grown = false;
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
 void mlr_forecast_cache_close(mlr_forecast_cache *c)
 {
     if (c == NULL) {
         return;
     }
-    if (c->grown) {
-        save(c);
-        prune(c->folder);
-    }
+    mlr_forecast_cache_keep(c);
     pthread_mutex_destroy(&c->lock);
     release(c);
 }

@@ -42,8 +42,19 @@ bool mlr_forecast_cache_get(mlr_forecast_cache *c, const mlr_forecast_key *k,
 void mlr_forecast_cache_put(mlr_forecast_cache *c, const mlr_forecast_key *k,
                             const mlr_prediction *p);
 
+/*
+ * A forecast of a tensor from the cache or, where it is not there, made and put there: what
+ * mlr_predict_tensor() says, but speeds may be those of an earlier run.
+ */
+mlr_status mlr_predict_remembered(mlr_forecast_cache *c, const mlr_predictor *p,
+                                  uint32_t pair, const mlr_choice *choice,
+                                  mlr_effort effort, mlr_prediction *out, mlr_err *err);
+
 /* Writes what is new, by a temporary file that is renamed; failures are silent. Then
-   removes the oldest files beyond MLR_CACHE_FILES. Releases the cache. */
+   removes the oldest files beyond MLR_CACHE_FILES. */
+void mlr_forecast_cache_keep(mlr_forecast_cache *c);
+
+/* The same, and releases the cache. NULL is fine. */
 void mlr_forecast_cache_close(mlr_forecast_cache *c);
 
 /* Sizes in a cache file, and how many entries it held that were whole: for tests. */

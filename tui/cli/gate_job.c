@@ -95,7 +95,7 @@ static mlr_status check_reports(const mlr_opt_list *reports, mlr_cli *cli, mlr_e
         const char *path;
         if (!mlr_report_kind_of(reports->item[i], &kind, &path)) {
             return mlr_cli_fail(cli, err, MLR_E_USAGE,
-                                "--report takes json=FILE, md=FILE or junit=FILE");
+                                "--report takes json FILE, md FILE or junit FILE");
         }
     }
     return MLR_OK;
@@ -107,6 +107,8 @@ static void obey(mlr_gate_job *g, mlr_diff_wish *wish)
     const mlr_bound *memory = &p->bound[MLR_CHECK_MEMORY];
     g->chooser = (mlr_profile_chooser){.profile = p, .fallback = wish->plan.choice};
     wish->plan.choose = mlr_profile_choose;
+    wish->plan.small_bytes = p->small_bytes;
+    mlr_setting_apply(&p->defaults, &wish->plan.choice); /* its level is the structure's */
     wish->plan.ctx = &g->chooser;
     wish->device = p->device != NULL ? p->device : wish->device;
     wish->dict_path = p->dict_path != NULL ? p->dict_path : wish->dict_path;

@@ -1,6 +1,7 @@
 #include "tui/cli/opt.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "apply/base/checked.h"
 #include "apply/host/printable.h"
@@ -120,6 +121,10 @@ bool mlr_opt_resembles(const char *typed, const char *candidate, unsigned *dista
     size_t n = strlen(typed);
     if (n == 0) {
         return false;
+    }
+    if (strcasecmp(typed, candidate) == 0) {
+        *distance = 0;
+        return true;
     }
     *distance = mlr_opt_distance(typed, candidate);
     /* An abbreviation is no misspelling, but just as clear. */
@@ -331,6 +336,42 @@ static const char *value_of(parse_state *s, const mlr_opt *o, const char *attach
     return s->argv[++s->at];
 }
 
+static bool is_choice(const mlr_opt *o, const char *value)
+{
+    char choice[32];
+    for (size_t i = 0; mlr_opt_choice(o->choices, i, choice, sizeof choice); i++) {
+        if (strcmp(value, choice) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "--report json FILE": the word behind a choice belongs to it, as in json=FILE. */
+static const char *with_next(parse_state *s, const mlr_opt *o, const char *value)
+{
+    if (value == NULL || o->kind != MLR_OPT_EACH || o->choices == NULL ||
+        !is_choice(o, value)) {
+        return value;
+    }
+    if (s->at + 1 >= s->argc) {
+        (void)mlr_cli_fail(s->p->cli, s->err, MLR_E_USAGE, "option '--%s' needs %s",
+                           o->name, o->metavar);
+        return NULL;
+    }
+    const char *next = s->argv[++s->at];
+    size_t a = strlen(value), b = strlen(next);
+    char *both = mlr_pool_take(s->p->pool, a + b + 2);
+    if (both == NULL) {
+        mlr_fail(s->err, MLR_E_NO_MEMORY, MLR_NO_OFFSET, "memory for arguments");
+        return NULL;
+    }
+    memcpy(both, value, a);
+    both[a] = '=';
+    memcpy(both + a + 1, next, b + 1);
+    return both;
+}
+
 static mlr_status read_long(parse_state *s, const char *word)
 {
     size_t n = strcspn(word, "=");
@@ -347,7 +388,7 @@ static mlr_status read_long(parse_state *s, const char *word)
         }
         return set_value(s, o, values, NULL);
     }
-    const char *value = value_of(s, o, attached);
+    const char *value = with_next(s, o, value_of(s, o, attached));
     return value == NULL ? s->err->status : set_value(s, o, values, value);
 }
 

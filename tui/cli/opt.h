@@ -21,7 +21,8 @@ typedef enum mlr_opt_kind {
     MLR_OPT_CHOICE, /* one of `choices`; unsigned, its place among them */
     MLR_OPT_NUMBER, /* decimal, within least..most; uint64_t */
     MLR_OPT_SIZE,   /* 1048576, 64K, 1M, 1GiB, 1GB, within least..most; uint64_t */
-    MLR_OPT_EACH    /* any text, may be repeated; mlr_opt_list */
+    MLR_OPT_EACH    /* any text, may be repeated; mlr_opt_list. Where there are `choices`,
+                       one of them takes the next word as well: "json" "f" is "json=f" */
 } mlr_opt_kind;
 
 typedef struct mlr_opt_list {
@@ -37,7 +38,7 @@ typedef struct mlr_opt {
     const char *help;     /* one sentence, capital and full stop */
     size_t field;         /* offsetof the receiving member */
     const char *fallback; /* the default as it would be typed, or NULL: zero */
-    const char *choices;  /* of CHOICE: "auto|always|never" */
+    const char *choices;  /* of CHOICE and EACH: "auto|always|never" */
     uint64_t least, most; /* of NUMBER and SIZE; most 0: no bound */
 } mlr_opt;
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "apply/patch_format.h"
+#include "codec/price.h"
 #include "codec/strategy.h"
 
 enum { BUFFER = 4096, SCRATCH = 64 << 10 };
@@ -180,6 +181,8 @@ static mlr_status see_glue(viewer *w, const mlr_chunk *chunk)
                     .err = w->err};
     if (mlr_record_read(&h, &c, &w->v->header, w->base_size, true) == MLR_OK) {
         w->v->glue_new += h.record.new_bytes;
+        w->v->glue_us +=
+            mlr_price_decode_us(h.record.decoder->id, h.record.new_bytes, NULL);
         w->v->glue_stored += w->chunks.offset - chunk->start;
     }
     return w->err->status;

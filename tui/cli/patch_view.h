@@ -19,6 +19,7 @@ typedef struct mlr_view_record {
 typedef struct mlr_patch_view {
     mlr_patch_header header;
     uint64_t patch_bytes, glue_new, glue_stored, index_stored;
+    uint64_t glue_us; /* to decode the structure, by fixed prices on a desktop */
     const mlr_view_record *records;
     size_t record_count;
     mlr_index index; /* empty where the patch has none */

@@ -271,6 +271,17 @@ static void print_gates(FILE *f, const mlr_profile *p)
     }
 }
 
+static void print_structure(FILE *f, uint32_t small_bytes)
+{
+    if (small_bytes == MLR_ALL_SMALL) {
+        fputs("structure-below: all\n", f);
+    } else if (small_bytes > 0) {
+        fputs("structure-below: ", f);
+        print_size(f, small_bytes);
+        putc('\n', f);
+    }
+}
+
 void mlr_profile_print(FILE *f, const mlr_profile *p)
 {
     const mlr_setting *d = &p->defaults;
@@ -284,6 +295,7 @@ void mlr_profile_print(FILE *f, const mlr_profile *p)
         putc('\n', f);
     }
     fputs(p->embed_dict ? "embed-dictionary: true\n" : "", f);
+    print_structure(f, p->small_bytes);
     print_budgets(f, p);
     if (!says_nothing(d)) {
         fputs("defaults:\n", f);

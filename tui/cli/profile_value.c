@@ -95,6 +95,20 @@ const char *mlr_nearest_word(const char *typed, mlr_word_at word)
     return best;
 }
 
+/* "a, b, c"; nothing where they do not fit. */
+static void list_words(char *to, size_t room, mlr_word_at word)
+{
+    size_t used = 0;
+    for (size_t i = 0; word(i) != NULL; i++) {
+        int n = snprintf(to + used, room - used, "%s%s", i == 0 ? "" : ", ", word(i));
+        if (n < 0 || (size_t)n >= room - used) {
+            to[0] = '\0';
+            return;
+        }
+        used += (size_t)n;
+    }
+}
+
 bool mlr_value_word(mlr_profile_reader *r, const mlr_yaml_node *n, mlr_word_at word,
                     const char *what, size_t *place)
 {
@@ -109,9 +123,16 @@ bool mlr_value_word(mlr_profile_reader *r, const mlr_yaml_node *n, mlr_word_at w
         }
     }
     const char *near = mlr_nearest_word(n->text, word);
-    return mlr_value_fail(r, n, "'%s' takes %s, not %s%s%s%s", r->key, what, shown(text, n),
-                          near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
-                          near == NULL ? "" : "'?");
+    if (near != NULL) {
+        return mlr_value_fail(r, n, "'%s' takes %s, not %s; did you mean '%s'?", r->key,
+                              what, shown(text, n), near);
+    }
+    char list[192] = "";
+    if (strncmp(what, "one of", 6) != 0) { /* else they were named already */
+        list_words(list, sizeof list, word);
+    }
+    return mlr_value_fail(r, n, "'%s' takes %s, not %s%s%s", r->key, what, shown(text, n),
+                          list[0] == '\0' ? "" : "; there are ", list);
 }
 
 /* --- numbers ---------------------------------------------------------------------------

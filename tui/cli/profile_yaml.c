@@ -616,6 +616,23 @@ static bool read_embed(mlr_profile_reader *r, const mlr_yaml_node *n, void *to)
     return mlr_value_bool(r, n, &((mlr_profile *)to)->embed_dict);
 }
 
+static bool read_structure(mlr_profile_reader *r, const mlr_yaml_node *n, void *to)
+{
+    enum { MOST = 1 << 20 };
+    mlr_profile *p = to;
+    uint64_t bytes;
+    if (mlr_yaml_is(n, "all")) {
+        p->small_bytes = MLR_ALL_SMALL;
+        return true;
+    }
+    if (n->kind != MLR_YAML_SCALAR || !mlr_opt_size(n->text, &bytes) || bytes == 0 ||
+        bytes > MOST) {
+        return mlr_value_expected(r, n, "a size from 1 to 1048576 bytes, or all");
+    }
+    p->small_bytes = (uint32_t)bytes;
+    return true;
+}
+
 static bool read_defaults(mlr_profile_reader *r, const mlr_yaml_node *n, void *to)
 {
     static const key_table table = KEY_TABLE(setting_rows, "'defaults'");
@@ -625,10 +642,15 @@ static bool read_defaults(mlr_profile_reader *r, const mlr_yaml_node *n, void *t
 static bool read_profile(mlr_profile_reader *r, mlr_profile *p)
 {
     static const key_row rows[] = {
-        {"version", read_version}, {"device", read_device},
-        {"dictionary", read_dict}, {"embed-dictionary", read_embed},
-        {"budgets", read_budgets}, {"defaults", read_defaults},
-        {"rules", read_rules},     {"gates", read_gates},
+        {"version", read_version},
+        {"device", read_device},
+        {"dictionary", read_dict},
+        {"embed-dictionary", read_embed},
+        {"structure-below", read_structure},
+        {"budgets", read_budgets},
+        {"defaults", read_defaults},
+        {"rules", read_rules},
+        {"gates", read_gates},
     };
     static const key_table table = KEY_TABLE(rows, "a profile");
     const mlr_yaml_node *root = &r->yaml->nodes[0];

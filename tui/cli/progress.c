@@ -8,7 +8,7 @@
 #include "tui/cli/text.h"
 
 enum { BAR_CELLS = 24, LINE = 512 };
-static const double interval = 0.1;
+static const double interval = 0.1, line_interval = 0.03; /* a bar, a line for meters */
 
 static double now(void)
 {
@@ -43,7 +43,7 @@ static bool due(mlr_progress *p, double t, uint64_t done)
         p->last = t;
         return true;
     }
-    if (t - p->last < interval) {
+    if (t - p->last < (p->how == MLR_PROGRESS_JSON ? line_interval : interval)) {
         return false;
     }
     p->last = t;

@@ -14,7 +14,8 @@ enum {
     LARGE_ROUNDS = 2, /* for models whose encoding takes seconds */
     LARGE_BYTES = 256 << 20,
     LEAST_BLOCK = 4096,
-    ZSTD_BYTES = 320 << 10 /* what zstd's workspace needs, about */
+    AROUND_BLOCKS = 192 << 10, /* of the arena, about: all but blocks and tables */
+    ZSTD_BYTES = 320 << 10     /* what zstd's workspace needs, about */
 };
 
 typedef struct tuner {
@@ -22,12 +23,15 @@ typedef struct tuner {
     const mlr_tune_wish *wish;
     mlr_cli *cli;
     mlr_inflater inflater;
+    mlr_predictor predictor;
     mlr_tune_limits limits;
     uint32_t *item_of; /* by pairing, + 1 */
     uint64_t *stored;  /* by item: bytes it really took */
     mlr_tune_plan plan;
     mlr_profile profile; /* of this round */
     uint64_t patch_bytes, need_bytes, decode_us;
+    bool made;
+    double error;
     mlr_err *err;
 } tuner;
 
@@ -68,16 +72,16 @@ static mlr_status measure(tuner *t)
     if (mlr_plan_make(&j->plan, &j->pair.matching, &po, &j->pair.pool, t->err) != MLR_OK) {
         return t->err->status;
     }
-    const mlr_predictor p = {.plan = &j->plan,
-                             .device = &j->device,
-                             .inflater = &t->inflater,
-                             .kernels = mlr_host_kernels(),
-                             .alloc = t->cli->alloc,
-                             .tick = t->cli->tick};
+    t->predictor = (mlr_predictor){.plan = &j->plan,
+                                   .device = &j->device,
+                                   .inflater = &t->inflater,
+                                   .kernels = mlr_host_kernels(),
+                                   .alloc = t->cli->alloc,
+                                   .tick = t->cli->tick};
     t->limits = (mlr_tune_limits){.bytes = t->wish->max_bytes,
                                   .us = t->wish->max_us,
                                   .memory = j->device.memory_bytes};
-    if (mlr_tune_measure(&j->table, &p, t->wish->goal, &t->limits, t->cli->exec,
+    if (mlr_tune_measure(&j->table, &t->predictor, t->wish->goal, &t->limits, t->cli->exec,
                          &j->pair.pool, t->err) != MLR_OK ||
         !take(t, j->pair.matching.count, sizeof *t->item_of, &t->item_of) ||
         !take(t, j->table.count, sizeof *t->stored, &t->stored)) {
@@ -119,7 +123,11 @@ static mlr_status prove(tuner *t)
     mlr_plan plan;
     mlr_made made;
     mlr_profile_chooser c = {.profile = &t->profile};
-    const mlr_plan_options po = {.choose = mlr_profile_choose, .ctx = &c};
+    mlr_plan_options po = {.choice = {.strategy = MLR_AUTO, .level = 3},
+                           .choose = mlr_profile_choose,
+                           .ctx = &c,
+                           .small_bytes = t->profile.small_bytes};
+    mlr_setting_apply(&t->profile.defaults, &po.choice); /* as `mallorn diff` does */
     mlr_patch_sink sink = {.alloc = t->cli->alloc};
     const mlr_patch_out out = mlr_patch_sink_out(&sink);
     if (mlr_plan_make(&plan, &j->pair.matching, &po, &j->pair.pool, t->err) != MLR_OK) {
@@ -140,6 +148,7 @@ static mlr_status prove(tuner *t)
         read_need(t, &sink) == MLR_OK) {
         t->patch_bytes = made.patch_bytes;
         t->decode_us = made.decode_us;
+        t->made = true;
     }
     mlr_give(t->cli->alloc, sink.header, sink.header_bytes);
     return t->err->status;
@@ -215,9 +224,11 @@ static void keep(tuner *t)
     r->need_bytes = t->need_bytes;
     r->decode_us = t->decode_us;
     r->fits = fits(t);
+    r->made = t->made;
+    r->error = t->made ? 0 : t->error;
 }
 
-static mlr_status one_round(tuner *t)
+static mlr_status make_rules(tuner *t)
 {
     mlr_tune_job *j = t->j;
     mlr_pool *pool = &j->pair.pool;
@@ -228,11 +239,107 @@ static mlr_status one_round(tuner *t)
                        &t->limits, pool, t->err) != MLR_OK) {
         return t->err->status;
     }
-    return prove(t);
+    return MLR_OK;
+}
+
+static mlr_status one_round(tuner *t)
+{
+    return make_rules(t) == MLR_OK ? prove(t) : t->err->status;
+}
+
+/* --- a large model ----------------------------------------------------------------------
+ */
+
+/* What the plan would cost, as far as the table knows. */
+static void estimate(tuner *t)
+{
+    const mlr_tune_table *table = &t->j->table;
+    uint64_t most = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        uint64_t n = table->items[i].option[t->plan.pick[i]].memory;
+        most = n > most ? n : most;
+    }
+    t->patch_bytes = t->plan.bytes;
+    t->decode_us = t->plan.us;
+    t->need_bytes = most + AROUND_BLOCKS;
+}
+
+/* Whether a limit of size stands where the estimate cannot tell, or memory is short: only
+   the patch itself can. */
+static bool too_close(const tuner *t)
+{
+    double margin = 0.02 + 2 * t->error, limit = (double)t->wish->max_bytes;
+    double off = (double)t->patch_bytes - limit;
+    return (limit > 0 && off > -margin * limit && off < margin * limit) ||
+           (t->j->device.memory_bytes > 0 && t->need_bytes > t->j->device.memory_bytes);
+}
+
+/* Solves, encodes what weighs most, and solves again with what that taught. */
+static mlr_status rounds_by_sample(tuner *t)
+{
+    enum { TURNS = 2 };
+    mlr_tune_proof proof = {.p = &t->predictor, .exec = t->cli->exec};
+    for (; proof.turn <= TURNS; proof.turn++) {
+        if (make_rules(t) != MLR_OK ||
+            (proof.turn < TURNS && mlr_tune_verify(&t->j->table, &t->plan, &proof,
+                                                   &t->j->pair.pool, t->err) != MLR_OK)) {
+            return t->err->status;
+        }
+    }
+    t->error = proof.error;
+    estimate(t);
+    keep(t);
+    t->j->result.rounds = 1;
+    return MLR_OK;
+}
+
+/* --- rounds ----------------------------------------------------------------------------
+ */
+
+/* Makes the patch of another profile, which stands where it is better or no worse and
+   simpler. */
+static mlr_status try_other(tuner *t, const mlr_profile *other)
+{
+    mlr_tune_result *r = &t->j->result;
+    t->profile = *other;
+    if (prove(t) != MLR_OK) {
+        return t->err->status;
+    }
+    bool simpler = fits(t) && r->fits && t->patch_bytes <= r->patch_bytes &&
+                   other->rule_count < r->profile.rule_count;
+    if (simpler || better(t, r)) {
+        keep(t);
+    }
+    return MLR_OK;
+}
+
+/*
+ * What sums over tensors do not show: without rules the header may be shorter, and a tiny
+ * model may be smaller with all of it in the structure, where one coder learns from the
+ * whole.
+ */
+static mlr_status try_others(tuner *t)
+{
+    enum { ALL_STRUCTURE = 4 << 20 };
+    mlr_tune_result *r = &t->j->result;
+    if (t->wish->goal != MLR_GOAL_SIZE) {
+        return MLR_OK;
+    }
+    mlr_profile plain = r->profile;
+    plain.rule_count = 0;
+    if (r->profile.rule_count > 0 && try_other(t, &plain) != MLR_OK) {
+        return t->err->status;
+    }
+    mlr_profile all = {.device = t->wish->device, .small_bytes = MLR_ALL_SMALL};
+    return t->j->plan.new_bytes <= ALL_STRUCTURE ? try_other(t, &all) : MLR_OK;
 }
 
 static mlr_status rounds(tuner *t)
 {
+    if (t->j->table.sampled && (rounds_by_sample(t) != MLR_OK || !too_close(t))) {
+        return t->err->status;
+    }
+    t->j->result.rounds = 0;
     mlr_tune_result *r = &t->j->result;
     unsigned most = t->j->plan.new_bytes > LARGE_BYTES ? LARGE_ROUNDS : MOST_ROUNDS;
     for (bool more = true; more && r->rounds < most;) {
@@ -248,7 +355,7 @@ static mlr_status rounds(tuner *t)
         more = learn(t);
         more = (hungry && drop_hungry(t)) || more;
     }
-    return MLR_OK;
+    return try_others(t);
 }
 
 /* --- the whole -------------------------------------------------------------------------

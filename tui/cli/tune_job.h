@@ -1,6 +1,7 @@
 /*
  * The tuner at work on two models: predicts, solves, writes rules, then really makes the
- * patch of the rules to replace estimates by facts, until nothing changes any more.
+ * patch of the rules to replace estimates by facts, until nothing changes any more. Of a
+ * large model only what weighs most is encoded, unless a limit is too close to tell.
  */
 #ifndef MLR_TUI_CLI_TUNE_JOB_H
 #define MLR_TUI_CLI_TUNE_JOB_H
@@ -24,6 +25,8 @@ typedef struct mlr_tune_result {
     uint64_t new_bytes;
     unsigned rounds;
     bool fits;
+    bool made;    /* the patch was really made; else its figures are estimates */
+    double error; /* where not made: relative, as tensors that were encoded showed it */
     mlr_tune_point front[MLR_TUNE_POINTS];
     size_t points;
     uint32_t

@@ -150,8 +150,10 @@ static mlr_status attach(reader *r, const yaml_event_t *e, uint32_t node)
     f->want_key = true;
     r->key = NULL;
     r->key_bytes = 0;
-    return remember_key(r, f->node, node) ? MLR_OK
-                                          : refuse(r, e->start_mark, "a key given once");
+    return remember_key(r, f->node, node)
+               ? MLR_OK
+               : fail_at(r->y, r->y->nodes[node].key_at, byte_of(r, e->start_mark),
+                         "a key given once", r->err);
 }
 
 static bool wants_key(const reader *r)
