@@ -22,13 +22,6 @@ static double half_at(const uint8_t *p)
     return mlr_f16_to_f64(mlr_load16(p));
 }
 
-static double e2m1(unsigned code)
-{
-    static const double table[16] = {0,    .5,  1,  1.5,  2,  3,  4,  6,
-                                     -0.0, -.5, -1, -1.5, -2, -3, -4, -6};
-    return table[code & 15];
-}
-
 /* 32 elements in 16 bytes: low nibbles first, then high nibbles. */
 static unsigned nibble32(const uint8_t *qs, unsigned i)
 {
@@ -206,25 +199,17 @@ static void iq4_xs(const uint8_t *b, double *out)
     }
 }
 
-/* Five base-3 digits a byte, stored as a fraction of 256, most significant digit first. */
-static int trit(uint8_t byte, unsigned n)
-{
-    static const uint8_t power[5] = {1, 3, 9, 27, 81};
-    uint8_t shifted = (uint8_t)(byte * power[n]);
-    return (shifted * 3 >> 8) - 1;
-}
-
 static void tq1_0(const uint8_t *b, double *out)
 {
     double d = half_at(b + 52);
     for (unsigned i = 0; i < 160; i++) {
-        out[i] = d * trit(b[i % 32], i / 32);
+        out[i] = d * mlr_trit(b[i % 32], i / 32);
     }
     for (unsigned i = 0; i < 80; i++) {
-        out[160 + i] = d * trit(b[32 + i % 16], i / 16);
+        out[160 + i] = d * mlr_trit(b[32 + i % 16], i / 16);
     }
     for (unsigned i = 0; i < 16; i++) {
-        out[240 + i] = d * trit(b[48 + i % 4], i / 4);
+        out[240 + i] = d * mlr_trit(b[48 + i % 4], i / 4);
     }
 }
 
@@ -241,7 +226,7 @@ static void mxfp4(const uint8_t *b, double *out)
 {
     double d = mlr_e8m0_to_f64(b[0]);
     for (unsigned i = 0; i < 32; i++) {
-        out[i] = d * e2m1(nibble32(b + 1, i));
+        out[i] = d * mlr_e2m1_to_f64(nibble32(b + 1, i));
     }
 }
 
@@ -251,8 +236,8 @@ static void nvfp4(const uint8_t *b, double *out)
         unsigned code = b[s] & 127u;
         double d = code == 127 ? (double)NAN : mlr_tiny_to_f64(code, 4, 3, 7);
         for (unsigned j = 0; j < 8; j++) {
-            out[16 * s + j] = d * e2m1(b[4 + 8 * s + j] & 15u);
-            out[16 * s + j + 8] = d * e2m1((unsigned)b[4 + 8 * s + j] >> 4);
+            out[16 * s + j] = d * mlr_e2m1_to_f64(b[4 + 8 * s + j] & 15u);
+            out[16 * s + j + 8] = d * mlr_e2m1_to_f64((unsigned)b[4 + 8 * s + j] >> 4);
         }
     }
 }

@@ -205,6 +205,7 @@ static mlr_status decode_bits(const job *j, mlr_cursor *c)
                                   .kind = kind,
                                   .row = j->b->record->row,
                                   .coder = &coder,
+                                  .mixed = j->kernels->quant_mixed,
                                   .z = j->work->z};
             mlr_quant_mix_code(&m);
             add_residuals(&k, &q->number[kind], m.z,

@@ -164,6 +164,9 @@ mlr_status mlr_quant_mix_block(const mlr_encoding *e, const mlr_quant_plan *p,
                                   .kind = kind,
                                   .row = b->record->row,
                                   .coder = &coder,
+                                  .mixed = e->kernels->neural == NULL
+                                               ? NULL
+                                               : e->kernels->neural->quant_mixed,
                                   .z = w->z};
             mlr_quant_mix_code(&m);
         }

@@ -138,7 +138,7 @@ static meter_line buffer_line(const mlr_run_at *at)
     meter_line l = {.label = "buffers",
                     .now = at->arena > window ? at->arena - window : 0,
                     .whole = at->arena};
-    snprintf(l.text, sizeof l.text, "in %s  tables %s  structure %s",
+    snprintf(l.text, sizeof l.text, "in %s  tables %s  rest %s",
              mlr_fmt_bytes(in, sizeof in, at->input + at->dict),
              mlr_fmt_bytes(tables, sizeof tables, at->state + at->record_bytes + at->fixed),
              mlr_fmt_bytes(glue, sizeof glue, at->glue));

@@ -579,6 +579,24 @@ void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out)
     }
 }
 
+bool mlr_desk_sum_under(const mlr_app *app, mlr_pick pick, mlr_desk_sums *out)
+{
+    const mlr_desk *d = &app->desk;
+    size_t suited = 0;
+    *out = no_sums(app);
+    for (size_t i = 0; i < d->travelling; i++) {
+        size_t row = d->by_size[i];
+        const mlr_cast *c = mlr_desk_cast_of(d, row, pick);
+        if (c == NULL) {
+            return false;
+        }
+        bool suits = !c->failed && (c->structure || c->p.fits);
+        suited += suits && !c->structure;
+        add_row(app, row, suits ? c : mlr_desk_cast(d, row), out);
+    }
+    return suited > 0 && out->predicted == out->to_predict;
+}
+
 void mlr_desk_sum_picks(const mlr_app *app, const mlr_pick *picks, mlr_desk_sums *out)
 {
     const mlr_desk *d = &app->desk;

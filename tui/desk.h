@@ -164,6 +164,9 @@ void mlr_desk_step_end(mlr_app *app);
 
 /* The sums with `what_if` in place of the picks of rows in scope (level 0: as decided). */
 void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out);
+/* The sums with `pick` wherever it suits, by hand or not; false where that is not known
+   yet, or suits nothing. */
+bool mlr_desk_sum_under(const mlr_app *app, mlr_pick pick, mlr_desk_sums *out);
 /* The sums under any picks by row; level 0: auto. */
 void mlr_desk_sum_picks(const mlr_app *app, const mlr_pick *picks, mlr_desk_sums *out);
 /* The same as decided, kept until something changes. */

@@ -7,7 +7,6 @@
  *     @depth mono|8|16|256|rgb             @wait          (until no job runs)
  *     @screen FILE       (.txt or .svg)    @expect TEXT   (must be on the screen)
  *     @hurry KEYS        (jobs are not waited for)
- *     @look MILLISECONDS, or PERCENT% of the running export
  */
 #ifndef MLR_TUI_SCRIPT_H
 #define MLR_TUI_SCRIPT_H

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the table of forecasts against truth (docs/MEASURED.md) of what bench_forecast
+"""Makes the table of forecasts against truth (docs/analysis.md) of what bench_forecast
 printed: forecast_table.py FILE... Lines of several runs may be joined; of a pair, strategy
 and level that stands there twice the last one counts."""
 import sys

@@ -31,6 +31,15 @@ static bool refuses(int code)
     return code == 3 || code == 4 || code == 5 || code == 8 || code == 9;
 }
 
+/* When and from what a dictionary was made changes nothing: the result may come out right.
+ */
+static bool is_right_anyway(const job_run *r, const tree_file *f, size_t at, size_t n)
+{
+    const tree_file *made = tree_find(&r->now, "out"), *want = tree_find(&r->after, "out");
+    return strcmp(f->path, "d") == 0 && n == f->n && at >= 8 && at < 28 && made != NULL &&
+           made->n == want->n && memcmp(made->data, want->data, want->n) == 0;
+}
+
 static const char *const inspect[] = {"inspect", "p", "--json", NULL};
 
 static void check_patch(sweep *s, job_run *r, const tree_file *p, size_t at, unsigned bit,
@@ -46,6 +55,7 @@ static void check_patch(sweep *s, job_run *r, const tree_file *p, size_t at, uns
     job_heal(r);
     int code = job_do(r);
     const char *wrong = refuses(code) ? tree_differs(&r->now, &bad, false) : "exit code";
+    wrong = code == 0 && is_right_anyway(r, p, at, n) ? NULL : wrong;
     if (wrong == NULL && strcmp(p->path, "p") == 0) {
         code = job_command(r, inspect);
         wrong = refuses(code) ? NULL : "exit code of inspect";

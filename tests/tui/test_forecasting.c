@@ -270,8 +270,7 @@ static void a_paused_export_stands_still_and_goes_on(void **state)
              "\"%s/p.sftp\" <Enter> j <Enter> <C-u> <Enter> j <Enter> <C-u> <Enter>",
              folder);
     run(script);
-    mlr_app_key(&app, 'S');
-    mlr_app_key(&app, 'p');
+    run("@hurry S p\n@expect paused; p goes on");
     assert_true(atomic_load(&app.exporter.paused));
     double start = seconds(CLOCK_MONOTONIC);
     uint64_t before = 0;
