@@ -94,8 +94,9 @@ $(B)/%_shani.o: ISA := -msha -msse4.1 -mssse3
 endif
 # Loops over elements: worth a vectoriser that is allowed to version them.
 ifeq ($(MODE),release)
-$(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/dec_%.o \
+$(B)/apply/undo.o $(B)/apply/convert.o $(B)/apply/mix_model.o $(B)/apply/quant_mix.o $(B)/apply/dec_%.o \
 $(B)/codec/forward.o $(B)/codec/enc_%.o $(B)/analysis/blocks.o: ISA := -O3
+$(B)/analysis/blocks_avx2.o: ISA := -O3 -mavx2
 endif
 ifneq ($(filter aarch64%,$(MACHINE)),)
 $(B)/%_armv8.o: ISA := -march=armv8-a+crypto
@@ -175,7 +176,7 @@ coverage: ## line coverage of the applier and of the library, by the fast tests 
 	$(Q)rm -rf build/coverage/prof && LLVM_PROFILE_FILE=$(CURDIR)/build/coverage/prof/%m.profraw $(MAKE) MODE=coverage check-unit check-cli check-seeds check-sweep
 	$(Q)$(MAKE) MODE=coverage coverage-table
 coverage-table:
-	$(Q)sh tests/support/coverage.sh $(B) $(tests) $(replays)
+	$(Q)sh tests/support/coverage.sh $(B) $(tests) $(replays) $(B)/tests/sweep/sweep
 FUZZ_ENGINE ?= -fsanitize=fuzzer,address,undefined
 fuzz: ## fuzz targets: make fuzz T="gguf onnx" SECS=60 JOBS=2; without T all of them
 	$(Q)$(MAKE) MODE=fuzz $(patsubst %,build/fuzz/fuzz_%,$(or $(T),$(fuzzers)))

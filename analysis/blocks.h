@@ -17,6 +17,11 @@ bool mlr_block_known(const mlr_dtype *t);
  */
 bool mlr_block_values(const mlr_dtype *t, const uint8_t *block, double *out);
 
+#if defined(__x86_64__)
+/* The same by a type's id, for processors with AVX2. */
+bool mlr_block_values_avx2(unsigned dtype, const uint8_t *block, double *out);
+#endif
+
 /*
  * Up to two byte ranges of a block that hold scales and minima; the rest holds codes.
  * Returns how many there are, 0 for types that are no blocks.

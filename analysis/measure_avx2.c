@@ -6,6 +6,7 @@
 #include <immintrin.h>
 #include <math.h>
 
+#include "analysis/blocks.h"
 #include "apply/base/dtype.h"
 #include "apply/base/mem.h"
 
@@ -240,12 +241,25 @@ static bool sums_of(mlr_sums *s, unsigned dtype, const uint8_t *o, const uint8_t
     return true;
 }
 
-static bool widen(unsigned dtype, const uint8_t *src, size_t count, double *out)
+static bool widen_blocks(const mlr_dtype *t, const uint8_t *src, size_t count, double *out)
 {
+    bool known = count % t->block_items == 0;
+    for (size_t i = 0; known && i < count; i += t->block_items) {
+        known = mlr_block_values_avx2(t->id, src, out + i);
+        src += t->block_bytes;
+    }
+    return known;
+}
+
+static bool widen(const mlr_dtype *t, const uint8_t *src, size_t count, double *out)
+{
+    if (t->cls == MLR_CLASS_BLOCK) {
+        return widen_blocks(t, src, count, out);
+    }
     if (count % 8 != 0) {
         return false;
     }
-    switch (dtype) {
+    switch (t->id) {
     case MLR_DTYPE_BF16:
         return widen_bf16(src, count, out) == count;
     case MLR_DTYPE_F16:
@@ -371,6 +385,28 @@ static size_t flags(unsigned width, const uint8_t *o, const uint8_t *n, size_t c
     return changed;
 }
 
+static inline unsigned differ_4(const double *o, const double *n)
+{
+    __m256d x = _mm256_loadu_pd(o), y = _mm256_loadu_pd(n);
+    __m256d unlike = _mm256_cmp_pd(x, y, _CMP_NEQ_UQ);
+    __m256d nans =
+        _mm256_and_pd(_mm256_cmp_pd(x, x, _CMP_UNORD_Q), _mm256_cmp_pd(y, y, _CMP_UNORD_Q));
+    return (unsigned)_mm256_movemask_pd(_mm256_andnot_pd(nans, unlike));
+}
+
+static size_t differ(const double *o, const double *n, size_t count, uint8_t *out)
+{
+    size_t i = 0, changed = 0;
+    for (; i + 8 <= count; i += 8) {
+        unsigned mask = differ_4(o + i, n + i) | differ_4(o + i + 4, n + i + 4) << 4;
+        uint64_t eight = _pdep_u64(mask, 0x0101010101010101);
+        memcpy(out + i, &eight, sizeof eight);
+        changed += (unsigned)__builtin_popcount(mask);
+    }
+    return i < count ? changed + mlr_measure_scalar.differ(o + i, n + i, count - i, out + i)
+                     : changed;
+}
+
 static void delta(const double *o, const double *n, size_t count, double *out)
 {
     const __m256d inf = _mm256_set1_pd((double)INFINITY);
@@ -388,7 +424,8 @@ static void delta(const double *o, const double *n, size_t count, double *out)
 /* --- one side ----------------------------------------------------------------------------
  */
 
-static void side(mlr_side_sums *s, const double *v, size_t count, double least_normal)
+static void side_of_any(mlr_side_sums *s, const double *v, size_t count,
+                        double least_normal)
 {
     const __m256d inf = _mm256_set1_pd((double)INFINITY), none = _mm256_setzero_pd();
     const __m256d normal = _mm256_set1_pd(least_normal);
@@ -433,6 +470,52 @@ static void side(mlr_side_sums *s, const double *v, size_t count, double least_n
     }
 }
 
+/* What is mostly so: every value is finite. False, and nothing done, where one is not. A
+   zero becomes a NaN for `least`, which a minimum passes over. */
+static bool side_of_finite(mlr_side_sums *s, const double *v, size_t count,
+                           double least_normal)
+{
+    const __m256d none = _mm256_setzero_pd(), normal = _mm256_set1_pd(least_normal);
+    __m256d sum = _mm256_loadu_pd(s->v), abs = _mm256_loadu_pd(s->abs_v);
+    __m256d sq = _mm256_loadu_pd(s->vv), least = _mm256_loadu_pd(s->least);
+    __m256d min = _mm256_loadu_pd(s->min), max = _mm256_loadu_pd(s->max);
+    __m256i small = _mm256_setzero_si256(), zeros = small;
+    double lane[MLR_LANES];
+    for (size_t i = 0; i < count; i += 4) {
+        __m256d x = _mm256_loadu_pd(v + i), a = magnitude(x);
+        __m256d zero = _mm256_cmp_pd(x, none, _CMP_EQ_OQ);
+        __m256d tiny = _mm256_cmp_pd(a, normal, _CMP_LT_OQ);
+        sum = _mm256_add_pd(sum, x);
+        abs = _mm256_add_pd(abs, a);
+        sq = _mm256_add_pd(sq, _mm256_mul_pd(x, x));
+        min = _mm256_min_pd(x, min);
+        max = _mm256_max_pd(x, max);
+        least = _mm256_min_pd(_mm256_or_pd(a, zero), least);
+        small = _mm256_sub_epi64(small, _mm256_castpd_si256(tiny));
+        zeros = _mm256_sub_epi64(zeros, _mm256_castpd_si256(zero));
+    }
+    _mm256_storeu_pd(lane, abs);
+    if (!all_finite(lane)) {
+        return false;
+    }
+    _mm256_storeu_pd(s->v, sum);
+    _mm256_storeu_pd(s->abs_v, abs);
+    _mm256_storeu_pd(s->vv, sq);
+    _mm256_storeu_pd(s->least, least);
+    _mm256_storeu_pd(s->min, min);
+    _mm256_storeu_pd(s->max, max);
+    s->zero += add_lanes(zeros);
+    s->denormal += add_lanes(small) - (least_normal > 0 ? add_lanes(zeros) : 0);
+    return true;
+}
+
+static void side(mlr_side_sums *s, const double *v, size_t count, double least_normal)
+{
+    if (count % 4 != 0 || !side_of_finite(s, v, count, least_normal)) {
+        side_of_any(s, v, count, least_normal);
+    }
+}
+
 /* --- places ------------------------------------------------------------------------------
  */
 
@@ -474,8 +557,8 @@ static void columns(uint32_t *to, const uint8_t *f, size_t count)
     }
 }
 
-const mlr_measure_kernels mlr_measure_avx2 = {"avx2", sums,  sums_of, widen, compare,
-                                              flags,  delta, side,    cell,  columns};
+const mlr_measure_kernels mlr_measure_avx2 = {"avx2", sums,  sums_of, widen, compare, flags,
+                                              differ, delta, side,    cell,  columns};
 
 #else
 typedef int mlr_measure_avx2_is_empty_here; /* ISO C wants a declaration */

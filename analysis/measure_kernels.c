@@ -57,9 +57,9 @@ static bool sums_of(mlr_sums *s, unsigned dtype, const uint8_t *o, const uint8_t
     return false;
 }
 
-static bool widen(unsigned dtype, const uint8_t *src, size_t count, double *out)
+static bool widen(const mlr_dtype *t, const uint8_t *src, size_t count, double *out)
 {
-    (void)dtype, (void)src, (void)count, (void)out;
+    (void)t, (void)src, (void)count, (void)out;
     return false;
 }
 
@@ -85,6 +85,17 @@ static size_t flags(unsigned width, const uint8_t *o, const uint8_t *n, size_t c
     size_t changed = 0;
     for (size_t i = 0; i < count; i++) {
         out[i] = memcmp(o + i * width, n + i * width, width) != 0;
+        changed += out[i];
+    }
+    return changed;
+}
+
+static size_t differ(const double *o, const double *n, size_t count, uint8_t *out)
+{
+    size_t changed = 0;
+    for (size_t i = 0; i < count; i++) {
+        /* without a branch: what changes is hard to foresee */
+        out[i] = (uint8_t)((o[i] != n[i]) & ((o[i] == o[i]) | (n[i] == n[i])));
         changed += out[i];
     }
     return changed;
@@ -139,8 +150,8 @@ static void columns(uint32_t *to, const uint8_t *f, size_t count)
     }
 }
 
-const mlr_measure_kernels mlr_measure_scalar = {"scalar", sums,  sums_of, widen, compare,
-                                                flags,    delta, side,    cell,  columns};
+const mlr_measure_kernels mlr_measure_scalar = {
+    "scalar", sums, sums_of, widen, compare, flags, differ, delta, side, cell, columns};
 
 #if defined(__x86_64__)
 /* __builtin_cpu_supports() knows this one in some compilers only. */

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "apply/base/dtype.h"
+
 enum { MLR_LANES = 4 };
 
 /* Sums over a pair; element i of a call goes to lane i % 4. Pairs whose difference is not
@@ -36,13 +38,15 @@ typedef struct mlr_measure_kernels {
     bool (*sums_of)(mlr_sums *s, unsigned dtype, const uint8_t *o, const uint8_t *n,
                     size_t count);
     /* Values of a type; false where mlr_to_f64() must. */
-    bool (*widen)(unsigned dtype, const uint8_t *src, size_t count, double *out);
+    bool (*widen)(const mlr_dtype *t, const uint8_t *src, size_t count, double *out);
     /* Adds differing elements of `width` bytes to out[0], differing bytes to out[1]. */
     void (*compare)(unsigned width, const uint8_t *o, const uint8_t *n, size_t count,
                     uint64_t out[2]);
     /* 1 for each element that differs, else 0; returns how many do. */
     size_t (*flags)(unsigned width, const uint8_t *o, const uint8_t *n, size_t count,
                     uint8_t *out);
+    /* The same for values; two NaN are equal, and so are 0 and -0. */
+    size_t (*differ)(const double *o, const double *n, size_t count, uint8_t *out);
     /* n - o, and 0 where that is not finite. */
     void (*delta)(const double *o, const double *n, size_t count, double *out);
     void (*side)(mlr_side_sums *s, const double *v, size_t count, double least_normal);

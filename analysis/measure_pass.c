@@ -202,7 +202,7 @@ static const uint8_t *codes_of(const mlr_pass *p, mlr_pass_lane *lane, const pie
 static void widen(const mlr_pass *p, mlr_pass_lane *lane, piece *w, unsigned side)
 {
     const mlr_dtype *t = p->view.side[side].dtype;
-    if (p->kernels->widen(t->id, w->src[side], w->count, lane->v[side])) {
+    if (p->kernels->widen(t, w->src[side], w->count, lane->v[side])) {
         return;
     }
     if (p->by_table[side]) {
@@ -243,18 +243,6 @@ static size_t piece_bytes(const mlr_pass *p, const piece *w, unsigned side)
     return (size_t)bytes;
 }
 
-static size_t flag_values(mlr_pass_lane *lane, size_t count)
-{
-    const double *o = lane->v[0], *n = lane->v[1];
-    size_t changed = 0;
-    for (size_t i = 0; i < count; i++) {
-        /* without a branch: what changes is hard to foresee */
-        lane->flags[i] = (uint8_t)((o[i] != n[i]) & ((o[i] == o[i]) | (n[i] == n[i])));
-        changed += lane->flags[i];
-    }
-    return changed;
-}
-
 static size_t flag_blocks(const mlr_pass *p, mlr_pass_lane *lane, const piece *w)
 {
     const mlr_dtype *t = p->view.side[1].dtype;
@@ -279,7 +267,7 @@ static size_t flag_piece(const mlr_pass *p, mlr_pass_lane *lane, piece *w)
         return flag_blocks(p, lane, w);
     }
     widen_pair(p, lane, w);
-    return flag_values(lane, w->count);
+    return p->kernels->differ(lane->v[0], lane->v[1], w->count, lane->flags);
 }
 
 static void compare_piece(const mlr_pass *p, mlr_pass_lane *lane, mlr_part *part, piece *w,

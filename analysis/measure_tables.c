@@ -37,6 +37,35 @@ static void add_odd(uint32_t *t, const uint32_t *odd, unsigned bits)
     }
 }
 
+/* Bytes in the order of unsigned or signed integers, none to be skipped. */
+static void count_bytes(uint32_t *t, const mlr_code_kind *k, const uint8_t *o,
+                        const uint8_t *n, size_t count)
+{
+    uint32_t odd[ODD_COUNT] = {0};
+    const size_t zero = ((size_t)1 << k->bits) - 1;
+    const unsigned flip = (unsigned)k->top;
+    uint32_t *delta = t + MLR_T_DELTA + zero, *odd_delta = odd + ODD_DELTA + zero;
+    for (size_t i = 0; i + 2 <= count; i += 2) {
+        unsigned a = o[i], b = n[i], c = o[i + 1], d = n[i + 1];
+        t[MLR_T_OLD + a]++;
+        t[MLR_T_NEW + b]++;
+        t[MLR_T_XOR + (a ^ b)]++;
+        delta[(int)(b ^ flip) - (int)(a ^ flip)]++;
+        odd[ODD_OLD + c]++;
+        odd[ODD_NEW + d]++;
+        odd[ODD_XOR + (c ^ d)]++;
+        odd_delta[(int)(d ^ flip) - (int)(c ^ flip)]++;
+    }
+    if (count % 2 != 0) {
+        unsigned a = o[count - 1], b = n[count - 1];
+        t[MLR_T_OLD + a]++;
+        t[MLR_T_NEW + b]++;
+        t[MLR_T_XOR + (a ^ b)]++;
+        delta[(int)(b ^ flip) - (int)(a ^ flip)]++;
+    }
+    add_odd(t, odd, k->bits);
+}
+
 static void count_1(uint32_t *t, const mlr_code_kind *k, const uint8_t *o, const uint8_t *n,
                     size_t count, const uint8_t *skip)
 {
@@ -206,6 +235,8 @@ void mlr_count_pair(uint32_t *t, const mlr_code_kind *k, const mlr_codes *c,
     bool few = c->moved != NULL && c->skip == NULL && c->moved_count < c->count / 4;
     if (few) {
         count_sparse(t, k, c, largest);
+    } else if (k->width == 1 && k->negative == 0 && c->skip == NULL) {
+        count_bytes(t, k, c->o, c->n, c->count);
     } else if (k->width == 1) {
         count_1(t, k, c->o, c->n, c->count, c->skip);
     } else if (k->width == 2 && c->skip == NULL) {
@@ -247,7 +278,13 @@ void mlr_count_new(uint32_t *t, const mlr_code_kind *k, const uint8_t *n, size_t
 
 void mlr_count_values(uint32_t *t, const double *v, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    uint32_t *twin = t + (MLR_T_VALUE_TWINS - MLR_T_OLD_VALUE);
+    size_t i = 0;
+    for (; i + 2 <= count; i += 2) {
+        t[mlr_f64_to_bits(v[i]) >> 52]++;
+        twin[mlr_f64_to_bits(v[i + 1]) >> 52]++;
+    }
+    if (i < count) {
         t[mlr_f64_to_bits(v[i]) >> 52]++;
     }
 }
@@ -260,8 +297,9 @@ void mlr_tables_flush(uint64_t *total, uint32_t *t)
         if (memcmp(t + i, none, sizeof none) == 0) {
             continue;
         }
+        size_t back = i < MLR_T_VALUE_TWINS ? 0 : MLR_T_VALUE_TWINS - MLR_T_OLD_VALUE;
         for (size_t k = i; k < i + STRIDE; k++) {
-            total[k] += t[k];
+            total[k - back] += t[k];
             t[k] = 0;
         }
     }

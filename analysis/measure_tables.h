@@ -26,7 +26,10 @@ enum {
     MLR_T_OLD_VALUE = MLR_T_DISTANCE + MLR_DISTANCE_BINS,
     MLR_T_NEW_VALUE = MLR_T_OLD_VALUE + 4096,
     MLR_T_DELTA_VALUE = MLR_T_NEW_VALUE + 4096,
-    MLR_T_COUNT = MLR_T_DELTA_VALUE + 4096,
+    /* the same once more, for every other value: a counter that is raised twice in a row
+       waits for itself */
+    MLR_T_VALUE_TWINS = MLR_T_DELTA_VALUE + 4096,
+    MLR_T_COUNT = MLR_T_VALUE_TWINS + 3 * 4096,
     /* totals have room for byte planes of three streams behind the counters */
     MLR_T_TOTALS = MLR_T_COUNT + 3 * MLR_PLANES * 256
 };

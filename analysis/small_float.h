@@ -56,4 +56,20 @@ static inline double mlr_tiny_to_f64(unsigned code, unsigned exp_bits, unsigned 
     return (code >> (exp_bits + man_bits) & 1) != 0 ? -v : v;
 }
 
+/* Four bits: a sign, two of exponent, one of fraction. */
+static inline double mlr_e2m1_to_f64(unsigned code)
+{
+    static const double table[16] = {0,    .5,  1,  1.5,  2,  3,  4,  6,
+                                     -0.0, -.5, -1, -1.5, -2, -3, -4, -6};
+    return table[code & 15];
+}
+
+/* Five base-3 digits a byte, stored as a fraction of 256, most significant digit first. */
+static inline int mlr_trit(uint8_t byte, unsigned n)
+{
+    static const uint8_t power[5] = {1, 3, 9, 27, 81};
+    uint8_t shifted = (uint8_t)(byte * power[n]);
+    return (shifted * 3 >> 8) - 1;
+}
+
 #endif

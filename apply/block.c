@@ -43,9 +43,12 @@ bool mlr_record_pairs(const mlr_record *r)
         return r->old_bytes == r->new_bytes && r->block_old == r->block_new;
     }
     const mlr_dtype *n = r->dtype, *o = r->old_dtype;
-    return mlr_can_convert(o, n) &&
-           r->old_bytes / o->block_bytes == r->new_bytes / n->block_bytes &&
-           r->block_old / o->block_bytes == r->block_new / n->block_bytes;
+    if (!mlr_can_convert(o, n)) {
+        return false;
+    }
+    uint64_t source = mlr_group_source(o, n);
+    return r->old_bytes / source == r->new_bytes / n->block_bytes &&
+           r->block_old / source == r->block_new / n->block_bytes;
 }
 
 mlr_status mlr_block_base(const mlr_block *b, mlr_scratch *s, const uint8_t **base,
@@ -59,8 +62,8 @@ mlr_status mlr_block_base(const mlr_block *b, mlr_scratch *s, const uint8_t **ba
         *base = b->old;
         return MLR_OK;
     }
-    size_t elements = b->out_bytes / to->block_bytes;
-    if (!mlr_can_convert(from, to) || b->old_bytes / from->block_bytes < elements) {
+    size_t groups = b->out_bytes / to->block_bytes;
+    if (!mlr_can_convert(from, to) || b->old_bytes / mlr_group_source(from, to) < groups) {
         return mlr_fail(err, MLR_E_FORMAT, b->first, "an old element for each new one");
     }
     uint8_t *made = mlr_scratch_take(s, b->out_bytes);
@@ -68,8 +71,8 @@ mlr_status mlr_block_base(const mlr_block *b, mlr_scratch *s, const uint8_t **ba
         return mlr_fail_limit(err, MLR_NO_OFFSET, "work memory for converted elements",
                               s->left, b->out_bytes);
     }
-    size_t whole = elements * to->block_bytes;
-    mlr_convert(from, b->old, to, made, elements);
+    size_t whole = groups * to->block_bytes;
+    mlr_convert(from, b->old, to, made, groups);
     memset(made + whole, 0, b->out_bytes - whole);
     *base = made;
     return MLR_OK;

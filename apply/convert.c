@@ -1,11 +1,13 @@
 #include "apply/convert.h"
 
 #include "apply/lane.h"
+#include "apply/quantise.h"
 
 bool mlr_can_convert(const mlr_dtype *from, const mlr_dtype *to)
 {
-    return from != to && from->cls == MLR_CLASS_FLOAT && to->cls == MLR_CLASS_FLOAT &&
-           from->bits >= 16 && to->bits >= 16;
+    bool floats = from != to && from->cls == MLR_CLASS_FLOAT &&
+                  to->cls == MLR_CLASS_FLOAT && from->bits >= 16 && to->bits >= 16;
+    return floats || mlr_can_quantise(from, to);
 }
 
 /* A finite value is mantissa * 2^exponent with the mantissa's top bit at bit 63. */
@@ -135,6 +137,10 @@ static void bf16_to_f32(const uint8_t *restrict in, uint8_t *restrict out, size_
 void mlr_convert(const mlr_dtype *from, const uint8_t *in, const mlr_dtype *to,
                  uint8_t *out, size_t n)
 {
+    if (to->cls == MLR_CLASS_BLOCK) {
+        mlr_quantise(from, in, to, out, n);
+        return;
+    }
     if (from->id == MLR_DTYPE_F32 && to->id == MLR_DTYPE_BF16) {
         f32_to_bf16(in, out, n);
         return;

@@ -123,7 +123,7 @@ static mlr_residual residual_of(const job *j, const mlr_chunk *c, mlr_rawbits *r
 
 static void decode_exact(const job *j)
 {
-    if (j->n->rank == 0 && !j->n->convert) {
+    if (j->n->rank == 0 && !j->n->convert && j->n->scale == 0) {
         memcpy(j->b->out, j->b->old, j->elements * j->n->now.bytes);
         return;
     }

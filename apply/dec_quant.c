@@ -1,4 +1,5 @@
 #include "apply/base/mem.h"
+#include "apply/convert.h"
 #include "apply/decoder.h"
 #include "apply/neural_kernels.h"
 #include "apply/quant_model.h"
@@ -34,7 +35,7 @@ static mlr_quant_chunk chunk_at(const job *j, size_t at)
 {
     size_t most = mlr_quant_chunk_blocks(j->q->shape);
     size_t blocks = j->blocks - at < most ? j->blocks - at : most;
-    mlr_quant_unpack(j->q->shape, j->b->old + at * j->block_bytes, blocks, &j->work->old);
+    mlr_quant_unpack_old(j->q, j->work, j->b->old + mlr_quant_old_bytes(j->q, at), blocks);
     mlr_quant_chunk c =
         mlr_quant_chunk_of(j->q, j->work, j->b->first / j->block_bytes + at, blocks);
     c.requant = j->kernels->requant;
@@ -204,6 +205,7 @@ static mlr_status decode_bits(const job *j, mlr_cursor *c)
                                   .kind = kind,
                                   .row = j->b->record->row,
                                   .coder = &coder,
+                                  .mixed = j->kernels->quant_mixed,
                                   .z = j->work->z};
             mlr_quant_mix_code(&m);
             add_residuals(&k, &q->number[kind], m.z,
@@ -230,7 +232,11 @@ static mlr_status dispatch(const job *j, mlr_cursor *c)
         return decode_bits(j, c);
     }
     if (kind == MLR_QUANT_EXACT && left == 0) {
-        memcpy(j->b->out, j->b->old, bytes);
+        if (j->q->was == j->q->now) {
+            memcpy(j->b->out, j->b->old, bytes);
+        } else {
+            mlr_convert(j->q->was, j->b->old, j->q->now, j->b->out, j->blocks);
+        }
         return MLR_OK;
     }
     if (kind == MLR_QUANT_STORED && left == bytes) {
@@ -252,7 +258,7 @@ static mlr_status decode(const mlr_block *b, mlr_err *err)
              .block_bytes = b->record->dtype->block_bytes};
     j.blocks = b->out_bytes / j.block_bytes;
     size_t rest = b->out_bytes % j.block_bytes;
-    if (b->old_bytes < j.blocks * j.block_bytes || b->payload_bytes < rest) {
+    if (b->old_bytes < mlr_quant_old_bytes(q, j.blocks) || b->payload_bytes < rest) {
         return bad(err, "quant block with an old block for each new one");
     }
     size_t body = b->payload_bytes - rest;

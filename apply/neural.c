@@ -28,6 +28,17 @@ static bool head_is_sane(const mlr_neural_head *h, const mlr_record *r,
            lag_ok && contexts_ok && h->top <= UINT16_MAX;
 }
 
+/* Scales are for floats of one type, and for nothing else that has a say in predictions. */
+static bool scale_is_sane(const mlr_neural_head *h, const mlr_record *r,
+                          const mlr_number *now)
+{
+    if ((h->form & MLR_NEURAL_SCALED) == 0) {
+        return true;
+    }
+    return h->scale != 0 && now->is_float && r->dtype == r->old_dtype &&
+           (h->form & MLR_NEURAL_LOWRANK) == 0 && h->edges == MLR_NEURAL_EDGES;
+}
+
 /* Factors must be far smaller than the tensor, so that no header can ask for more memory
    than a few times what the tensor has. */
 static bool rank_is_sane(mlr_neural_head *h, const mlr_record *r, const mlr_number *now)
@@ -69,12 +80,17 @@ mlr_status mlr_neural_head_read(const mlr_record *r, mlr_neural_head *h, mlr_err
         h->factors_at = c.pos;
         (void)mlr_cur_take(&c, h->factor_bytes, "neural factors");
     }
+    if ((h->form & MLR_NEURAL_SCALED) != 0) {
+        uint64_t z = mlr_cur_varint_to(&c, UINT32_MAX, "neural scale");
+        int64_t scale = (int64_t)(z >> 1);
+        h->scale = (int32_t)((z & 1) != 0 ? -scale - 1 : scale);
+    }
     h->tables_at = c.pos;
     if (!mlr_cur_ok(&c)) {
         return err->status;
     }
-    if (!head_is_sane(h, r, &now) || !rank_is_sane(h, r, &now) || h->shift > 30 ||
-        h->shift < -30) {
+    if (!head_is_sane(h, r, &now) || !rank_is_sane(h, r, &now) ||
+        !scale_is_sane(h, r, &now) || h->shift > 30 || h->shift < -30) {
         return mlr_fail(err, MLR_E_FORMAT, MLR_NO_OFFSET, "neural model within its limits");
     }
     return MLR_OK;
@@ -347,6 +363,7 @@ void mlr_neural_shape(mlr_neural *m, const mlr_record *r, const mlr_neural_head 
                       .rank = h->rank,
                       .rank_pairs = (unsigned)rank_pairs(h),
                       .shift = h->shift,
+                      .scale = h->scale,
                       .row = r->row,
                       .rows = h->rows};
     (void)mlr_number_of(r->dtype, &m->now);

@@ -28,7 +28,8 @@ enum {
     MLR_NEURAL_NARROW = 2,  /* tables stay small in memory */
     MLR_NEURAL_LOWRANK = 4, /* predictions add U * V */
     MLR_NEURAL_SPARSE = 8,  /* blocks are lists of changes */
-    MLR_NEURAL_FORMS = 15,
+    MLR_NEURAL_SCALED = 16, /* predictions are multiples of the base */
+    MLR_NEURAL_FORMS = 31,
     /* kinds of blocks, in the low bits of a payload's first byte */
     MLR_NEURAL_EXACT = 0,   /* every prediction is right */
     MLR_NEURAL_STORED = 1,  /* the new bytes */
@@ -50,6 +51,7 @@ typedef struct mlr_neural {
     /* low rank: the sum of products, shifted, is added in units of 2^unit (see predict.c)
      */
     unsigned rank, rank_pairs;
+    int32_t scale; /* what is added to the base, in parts of 2^32 of it; 0: nothing */
     int shift;
     int k_base, k_most; /* old mantissas are shifted left by exponent - k_base <= k_most */
     int s_least;        /* the shift to the new mantissa where its exponent field is 1 */
@@ -63,6 +65,7 @@ typedef struct mlr_neural {
 typedef struct mlr_neural_head {
     uint8_t form, classes, edges, tables, tokens, rank;
     int shift;
+    int32_t scale;
     uint64_t top, lag, rows;
     size_t factors_at, factor_bytes; /* inside the model bytes */
     size_t tables_at;

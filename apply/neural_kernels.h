@@ -3,6 +3,7 @@
 #define MLR_APPLY_NEURAL_KERNELS_H
 
 #include "apply/predict.h"
+#include "apply/quant_mix.h"
 #include "apply/quant_predict.h"
 #include "apply/rans.h"
 #include "apply/residual.h"
@@ -23,6 +24,7 @@ typedef struct mlr_neural_kernels {
     void (*predict)(const mlr_chunk *c);
     void (*add)(const mlr_residual *r);
     mlr_requant_fn requant;
+    mlr_quant_mixed_fn quant_mixed; /* NULL: the reference */
     /* the encoder's; NULL: its own */
     mlr_rans_encode_fn rans_encode;
     mlr_values16_fn values16;

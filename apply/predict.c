@@ -100,10 +100,9 @@ static int64_t scaled_sum(const mlr_neural *m, int32_t sum)
     return s > m->sum_limit ? m->sum_limit : s < -m->sum_limit ? -m->sum_limit : s;
 }
 
-/* The old value plus a sum, rounded to the new type. */
-static guess moved(const mlr_neural *m, uint64_t old, int32_t sum)
+/* An old value in fixed point; false where it is too large for that. */
+static bool fixed_point(const mlr_neural *m, uint64_t old, int64_t *x)
 {
-    int64_t s = scaled_sum(m, sum);
     int field = (int)(old >> m->was.mantissa & m->was.exp_limit);
     uint64_t mantissa = old & (((uint64_t)1 << m->was.mantissa) - 1);
     if (field != 0) {
@@ -112,11 +111,36 @@ static guess moved(const mlr_neural *m, uint64_t old, int32_t sum)
         field = 1;
     }
     int k = field - m->k_base;
-    if (s == 0 || k > m->k_most) {
+    if (k > m->k_most) {
+        return false;
+    }
+    int64_t size = (int64_t)(k >= 0 ? mantissa << k : k > -64 ? mantissa >> -k : 0);
+    *x = (old & m->was.sign) != 0 ? -size : size;
+    return true;
+}
+
+/* What a scale adds to a value in fixed point, its fraction cut off. */
+static int64_t share_of(int64_t x, int32_t scale)
+{
+    uint64_t size = (uint64_t)(x < 0 ? -x : x);
+    uint64_t by = (uint64_t)(scale < 0 ? -(int64_t)scale : scale);
+    uint64_t low = size & INT32_MAX;
+    int64_t s = (int64_t)(((size >> 31) * by + (low * by >> 31)) >> 1);
+    return (x < 0) != (scale < 0) ? -s : s;
+}
+
+/* The old value plus a sum or its own share, rounded to the new type. */
+static guess moved(const mlr_neural *m, uint64_t old, int32_t sum)
+{
+    int64_t x = 0;
+    if (!fixed_point(m, old, &x)) {
         return plain(m, old);
     }
-    int64_t x = (int64_t)(k >= 0 ? mantissa << k : k > -64 ? mantissa >> -k : 0);
-    x = ((old & m->was.sign) != 0 ? -x : x) + s;
+    int64_t s = m->scale != 0 ? share_of(x, m->scale) : scaled_sum(m, sum);
+    if (s == 0) {
+        return plain(m, old);
+    }
+    x += s;
     bool negative = x < 0;
     uint64_t size = (uint64_t)(negative ? -x : x);
     if (size == 0) {
@@ -183,7 +207,9 @@ void mlr_predict(const mlr_chunk *c)
     unsigned old_bytes = m->was.bytes;
     for (size_t i = 0; i < c->n; i++) {
         uint64_t old = mlr_number_load(c->old + i * old_bytes, old_bytes);
-        guess g = m->rank > 0 ? moved(m, old, c->sums[i]) : plain(m, old);
+        guess g = m->rank > 0     ? moved(m, old, c->sums[i])
+                  : m->scale != 0 ? moved(m, old, 0)
+                                  : plain(m, old);
         mlr_number_store(c->expected + i * bytes, bytes, mlr_to_ordered(&m->now, g.bits));
         unsigned raw = class_of(m, g.bits);
         if (m->lag != 0 && neighbour_changed(c, i, bytes)) {

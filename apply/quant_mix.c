@@ -2,17 +2,14 @@
 
 #include "apply/base/cursor.h"
 #include "apply/base/mem.h"
-#include "apply/mix_tables.h"
 #include "apply/number.h"
 
 enum {
     WEIGHT_ONE = 1 << 16,
     WEIGHT_FIRST = WEIGHT_ONE * 2 / 7,
     LEARN_DOWN = 15, /* one more where scales are in the data: much of a kind */
-    NODE_LIMIT = 250,
     NUMBER_LIMIT = 60,
     UNARY = 12, /* magnitudes above it are coded by their length */
-    BIAS = 256,
     MEANS = 12,
     SIZE_MOST = 31
 };
@@ -51,33 +48,45 @@ static uint32_t within(int32_t p)
     return p < 24 ? 24U : p > 65512 ? 65512U : (uint32_t)p;
 }
 
-/* One mixed decision. */
-static unsigned mixed(mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
-                      unsigned bit)
+#define R1(n)  (1U << 17) / (2 * (n) + 3)
+#define R4(n)  R1(n), R1((n) + 1), R1((n) + 2), R1((n) + 3)
+#define R16(n) R4(n), R4((n) + 4), R4((n) + 8), R4((n) + 12)
+#define R64(n) R16(n), R16((n) + 16), R16((n) + 32), R16((n) + 48)
+/* 2^16 / (n + 1.5): how far a slot that has seen n decisions moves. */
+static const uint16_t rates[MLR_QMIX_LIMIT + 6] = {R64(0), R64(64), R64(128), R64(192)};
+
+/* mlr_bit_learn() */
+static inline void learn(mlr_bit *b, int32_t to)
+{
+    uint32_t n = *b & 1023;
+    int32_t p = (int32_t)(*b >> 10);
+    p += (int32_t)(((int64_t)(to - p) * rates[n]) >> 16);
+    *b = (uint32_t)p << 10 | (n + (n < MLR_QMIX_LIMIT));
+}
+
+unsigned mlr_quant_mixed(mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
+                         unsigned bit)
 {
     int32_t *w = m->weight[m->kind][node];
-    int64_t sum = (int64_t)BIAS * w[MLR_QMIX_INPUTS - 1];
+    int64_t sum = (int64_t)MLR_QMIX_BIAS * w[MLR_QMIX_INPUTS - 1];
     for (unsigned i = 0; i + 1 < MLR_QMIX_INPUTS; i++) {
         m->input[i] = mlr_stretch(within((int32_t)(m->at[i][node] >> 16)));
         sum += (int64_t)m->input[i] * w[i];
     }
-    m->input[MLR_QMIX_INPUTS - 1] = BIAS;
-    sum /= WEIGHT_ONE;
-    int32_t x = sum > MLR_LOGIT_MOST    ? MLR_LOGIT_MOST
-                : sum < -MLR_LOGIT_MOST ? -MLR_LOGIT_MOST
-                                        : (int32_t)sum;
-    uint32_t p = within((int32_t)mlr_squash(x));
+    m->input[MLR_QMIX_INPUTS - 1] = MLR_QMIX_BIAS;
+    uint32_t p = mlr_quant_mix_chance(sum);
     bit = c->code(c->ctx, p, bit);
     int32_t miss = (bit != 0 ? 65535 : 0) - (int32_t)p;
     for (unsigned i = 0; i < MLR_QMIX_INPUTS; i++) {
-        int32_t step = (int32_t)((int64_t)m->input[i] * miss / m->rate);
-        int32_t v = w[i] + step;
-        w[i] = v > 8 * WEIGHT_ONE    ? 8 * WEIGHT_ONE
-               : v < -8 * WEIGHT_ONE ? -8 * WEIGHT_ONE
-                                     : v;
+        /* logits are below 2^12: the product fits; divided towards zero */
+        int32_t push = m->input[i] * miss;
+        int32_t v = w[i] + ((push + (push >> 31 & (m->rate - 1))) >> m->rate_log);
+        v = v < MLR_QMIX_WEIGHT_MOST ? v : MLR_QMIX_WEIGHT_MOST;
+        w[i] = v > -MLR_QMIX_WEIGHT_MOST ? v : -MLR_QMIX_WEIGHT_MOST;
     }
+    int32_t to = bit != 0 ? (1 << 22) - 1 : 0;
     for (unsigned i = 0; i + 1 < MLR_QMIX_INPUTS; i++) {
-        mlr_bit_learn(&m->at[i][node], bit, NODE_LIMIT);
+        learn(&m->at[i][node], to);
     }
     return bit;
 }
@@ -114,13 +123,13 @@ static uint32_t number(mlr_bit *b, const mlr_quant_coder *c, uint32_t v)
 /* A residual: whether there is one, its sign, its size in steps of one. */
 static uint32_t residual(mlr_quant_mix *m, const mlr_quant_coder *c, uint32_t z)
 {
-    if (mixed(m, 0, c, z != 0) == 0) {
+    if (m->mixed(m, 0, c, z != 0) == 0) {
         return 0;
     }
-    unsigned negative = mixed(m, 1, c, z & 1);
+    unsigned negative = m->mixed(m, 1, c, z & 1);
     uint32_t size = (z + 1) >> 1;
     uint32_t at = 1;
-    while (at <= UNARY && mixed(m, 1 + at, c, size > at) != 0) {
+    while (at <= UNARY && m->mixed(m, 1 + at, c, size > at) != 0) {
         at++;
     }
     if (at > UNARY) {
@@ -144,11 +153,8 @@ static unsigned mean_class(uint32_t sum, uint32_t seen)
         return seen < 8 ? 1 : 0;
     }
     uint32_t mean = sum * 64 / (seen + 1);
-    unsigned class = 2;
-    while (class < MEANS - 1 && mean >> (class - 1) != 0) {
-        class ++;
-    }
-    return class;
+    unsigned class = mean == 0 ? 2 : mlr_top_bit(mean) + 2;
+    return class < MEANS - 1 ? class : MEANS - 1;
 }
 
 static void choose(mlr_quant_mix *m, unsigned i, unsigned context)
@@ -171,10 +177,10 @@ static void choose_all(mlr_quant_mix *m, const spot *s)
     unsigned beside = least(p->column[left], 2) * 4 + least(p->column[right], 2);
     unsigned in_row = mean_class(p->row_sum, p->row_seen);
     unsigned in_column = mean_class(p->column_sum[s->column], p->column_seen[s->column]);
-    unsigned many = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        many += (p->recent >> 2 * i & 3) != 0;
-    }
+    /* how many of the last eight are not 0: pairs of bits, then sums of pairs */
+    uint32_t many = (p->recent | p->recent >> 1) & 0x5555;
+    many = (many & 0x3333) + (many >> 2 & 0x3333);
+    many = ((many + (many >> 4)) & 0x0f0f) * 0x0101 >> 8 & 15;
     choose(m, 0, s->raw);
     choose(m, 1, s->old);
     choose(m, 2, s->detail);
@@ -269,7 +275,9 @@ static void code_codes(const mlr_quant_mixing *j, size_t n)
 void mlr_quant_mix_code(const mlr_quant_mixing *j)
 {
     size_t n = mlr_quant_numbers(j->chunk->shape, j->kind, j->chunk->blocks);
-    j->model->rate = 1 << (LEARN_DOWN + (j->chunk->shape->supers > 0));
+    j->model->mixed = j->mixed != NULL ? j->mixed : mlr_quant_mixed;
+    j->model->rate_log = LEARN_DOWN + (j->chunk->shape->supers > 0);
+    j->model->rate = 1 << j->model->rate_log;
     switch (j->kind) {
     case MLR_QUANT_SUPER:
         code_supers(j, n);

@@ -7,6 +7,7 @@
 #define MLR_APPLY_QUANT_MIX_H
 
 #include "apply/bits.h"
+#include "apply/mix_tables.h"
 #include "apply/quant_predict.h"
 
 enum {
@@ -15,6 +16,9 @@ enum {
     MLR_QMIX_WIDE = 1024,
     MLR_QMIX_SLOTS = 128 + 256 + 512 + MLR_QMIX_WIDE + 256 + 256 + 576,
     MLR_QMIX_NUMBER = 65 + (65 << 3),
+    MLR_QMIX_LIMIT = 250, /* decisions after which a slot learns no slower */
+    MLR_QMIX_BIAS = 256,
+    MLR_QMIX_WEIGHT_MOST = 8 << 16,
     /* memory in the terms of the format: of each kind slots and weights of 4 bytes, 5 bytes
        a column and 20; seventeen numbers */
     MLR_QMIX_TERMS = 2 * (4 * MLR_QMIX_NODES * (MLR_QMIX_SLOTS + MLR_QMIX_INPUTS) +
@@ -47,7 +51,29 @@ typedef struct mlr_quant_mix {
     int32_t input[MLR_QMIX_INPUTS];
     unsigned kind;
     int32_t rate;
+    unsigned rate_log;
+    unsigned (*mixed)(struct mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
+                      unsigned bit);
 } mlr_quant_mix;
+
+/* One mixed decision on the number at hand: codes `bit`, or what the coder reads, and
+   learns from it. A host may have a faster one; all do the same. */
+typedef unsigned (*mlr_quant_mixed_fn)(mlr_quant_mix *m, unsigned node,
+                                       const mlr_quant_coder *c, unsigned bit);
+unsigned mlr_quant_mixed(mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
+                         unsigned bit);
+
+/* The chance that weighted logits stand for. */
+static inline uint32_t mlr_quant_mix_chance(int64_t sum)
+{
+    enum { ONE = 1 << 16, LEAST = 24, MOST = 65512 };
+    sum /= ONE;
+    int32_t x = sum > MLR_LOGIT_MOST    ? MLR_LOGIT_MOST
+                : sum < -MLR_LOGIT_MOST ? -MLR_LOGIT_MOST
+                                        : (int32_t)sum;
+    uint32_t p = mlr_squash(x);
+    return p < LEAST ? LEAST : p > MOST ? MOST : p;
+}
 
 void mlr_quant_mix_reset(mlr_quant_mix *m);
 
@@ -61,6 +87,7 @@ typedef struct mlr_quant_mixing {
     unsigned kind;
     uint64_t row;
     const mlr_quant_coder *coder;
+    mlr_quant_mixed_fn mixed; /* NULL: the reference */
     uint16_t *z; /* of each number: given to the encoder, made by the decoder */
 } mlr_quant_mixing;
 

@@ -4,7 +4,9 @@
 #include "apply/base/cursor.h"
 #include "apply/base/mem.h"
 #include "apply/bits.h"
+#include "apply/convert.h"
 #include "apply/neural.h"
+#include "apply/quantise.h"
 #include "apply/token.h"
 
 static mlr_status bad(mlr_err *err, const char *rule)
@@ -63,10 +65,16 @@ static void read_table_heads(mlr_cursor *c, mlr_quant_head *h)
     }
 }
 
+bool mlr_quant_bases(const mlr_dtype *was, const mlr_dtype *now)
+{
+    return was == now || mlr_can_quantise(was, now);
+}
+
 mlr_status mlr_quant_head_read(const mlr_record *r, mlr_quant_head *h, mlr_err *err)
 {
-    *h = (mlr_quant_head){.shape = mlr_quant_shape_of(r->dtype)};
-    if (h->shape == NULL || r->old_dtype != r->dtype) {
+    *h = (mlr_quant_head){
+        .shape = mlr_quant_shape_of(r->dtype), .now = r->dtype, .was = r->old_dtype};
+    if (h->shape == NULL || !mlr_quant_bases(r->old_dtype, r->dtype)) {
         return bad(err, "quantised tensor of a known type");
     }
     mlr_cursor c = {.base = r->model, .size = r->model_bytes, .err = err};
@@ -74,6 +82,7 @@ mlr_status mlr_quant_head_read(const mlr_record *r, mlr_quant_head *h, mlr_err *
     if ((h->form & ~MLR_QUANT_FORMS) != 0) {
         return bad(err, "quant form of this version");
     }
+    h->form |= r->old_dtype == r->dtype ? 0 : MLR_QUANT_RETYPED;
     if (h->shape->supers > 0) {
         uint64_t top = mlr_cur_varint_to(&c, 2 * MLR_QUANT_TOP_BIAS, "quant top scale");
         h->top = (int32_t)top - MLR_QUANT_TOP_BIAS;
@@ -122,6 +131,8 @@ void mlr_quant_model_shape(mlr_quant_model *q, const mlr_quant_head *h)
 {
     *q = (mlr_quant_model){
         .shape = h->shape,
+        .now = h->now,
+        .was = h->was,
         .form = h->form,
         .top = h->top,
         .channels = {.count = h->channels,
@@ -222,11 +233,18 @@ _Static_assert(sizeof(mlr_quant_mix) <= MLR_QMIX_TERMS + 256,
 _Static_assert(MLR_QUANT_OWN_WORK >= sizeof(mlr_quant_work) + 256 + 8 * 64,
                "a chunk's structure, the little, and padding");
 
+/* A chunk's blocks of 32 elements, which all take a multiple of 64 bytes. */
+static size_t made_bytes(const mlr_quant_shape *s)
+{
+    return MLR_QUANT_CHUNK * (size_t)mlr_dtype_get(s->dtype)->block_bytes;
+}
+
 uint64_t mlr_quant_work_terms(const mlr_quant_shape *s, unsigned form)
 {
     uint64_t chunk = chunk_codes(s);
     uint64_t mixing = MLR_QMIX_TERMS + 3 * chunk;
-    return 5 * chunk + ((form & MLR_QUANT_MIXED) != 0 ? mixing : 0);
+    return 5 * chunk + ((form & MLR_QUANT_MIXED) != 0 ? mixing : 0) +
+           ((form & MLR_QUANT_RETYPED) != 0 ? made_bytes(s) : 0);
 }
 
 size_t mlr_quant_work_bytes(const mlr_quant_shape *s, unsigned form)
@@ -247,12 +265,33 @@ mlr_quant_work *mlr_quant_work_begin(const mlr_quant_shape *s, unsigned form, vo
     w->detail = NULL;
     w->z = NULL;
     w->mix = NULL;
+    w->made = NULL;
+    at += 5 * step;
+    if ((form & MLR_QUANT_RETYPED) != 0) {
+        w->made = at;
+        at += made_bytes(s);
+    }
     if ((form & MLR_QUANT_MIXED) != 0) {
-        w->detail = at + 5 * step;
-        w->z = (uint16_t *)(void *)(at + 6 * step);
-        w->mix = (mlr_quant_mix *)(void *)(at + 8 * step);
+        w->detail = at;
+        w->z = (uint16_t *)(void *)(at + step);
+        w->mix = (mlr_quant_mix *)(void *)(at + 3 * step);
     }
     return w;
+}
+
+size_t mlr_quant_old_bytes(const mlr_quant_model *q, size_t blocks)
+{
+    return blocks * (size_t)mlr_group_source(q->was, q->now);
+}
+
+void mlr_quant_unpack_old(const mlr_quant_model *q, mlr_quant_work *w, const uint8_t *old,
+                          size_t blocks)
+{
+    if (w->made != NULL) {
+        mlr_convert(q->was, old, q->now, w->made, blocks);
+        old = w->made;
+    }
+    mlr_quant_unpack(q->shape, old, blocks, &w->old);
 }
 
 uint8_t *mlr_quant_numbers_at(mlr_quant_parts *p, unsigned kind)

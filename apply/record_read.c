@@ -1,5 +1,6 @@
 /* The second half of patch_read.h: headers of records and glue blocks. */
 #include "apply/base/checked.h"
+#include "apply/convert.h"
 #include "apply/patch_format.h"
 #include "apply/patch_read.h"
 
@@ -34,7 +35,7 @@ static void set_block_old(mlr_cursor *c, mlr_record *r, uint64_t at)
         return;
     }
     uint64_t old =
-        (uint64_t)r->block_new / r->dtype->block_bytes * r->old_dtype->block_bytes;
+        r->block_new / r->dtype->block_bytes * mlr_group_source(r->old_dtype, r->dtype);
     if (old > MLR_MAX_BLOCK) {
         mlr_fail_limit(c->err, at, "old bytes of a block", old, MLR_MAX_BLOCK);
     }
@@ -52,10 +53,9 @@ static void check_old_bytes(mlr_cursor *c, const mlr_record *r, uint64_t at)
     }
     uint64_t want = r->new_bytes;
     if (r->old_dtype != r->dtype) {
-        bool plain = r->old_dtype->block_items == r->dtype->block_items;
-        if (!plain || r->new_bytes % r->dtype->block_bytes != 0 ||
-            !mlr_mul_u64(r->new_bytes / r->dtype->block_bytes, r->old_dtype->block_bytes,
-                         &want)) {
+        uint64_t source = mlr_group_source(r->old_dtype, r->dtype);
+        if (source == 0 || r->new_bytes % r->dtype->block_bytes != 0 ||
+            !mlr_mul_u64(r->new_bytes / r->dtype->block_bytes, source, &want)) {
             mlr_fail(c->err, MLR_E_FORMAT, at, "whole elements in a conversion");
             return;
         }

@@ -8,6 +8,7 @@
 #include "codec/factors.h"
 #include "codec/lag.h"
 #include "codec/neural_study.h"
+#include "codec/scale.h"
 #include "codec/strategy.h"
 #include "codec/tokens.h"
 
@@ -15,7 +16,8 @@ enum {
     TABLES_WIDE = 32,
     TABLES_NARROW = 6,
     RARE = 8 /* elements a bit: no search */,
-    LAG_LEAST_BYTES = 256
+    LAG_LEAST_BYTES = 256,
+    SCALE_LEAST_BYTES = 64
 };
 
 static mlr_status no_memory(mlr_err *err)
@@ -150,6 +152,10 @@ static void write_head(const mlr_neural_plan *p, const mlr_tables *t,
         mlr_buf_add(out, factors->data, factors->size);
         out->failed |= factors->failed;
     }
+    if (m->scale != 0) {
+        int64_t scale = m->scale;
+        mlr_buf_varint(out, (uint64_t)(scale < 0 ? -2 * scale - 1 : 2 * scale));
+    }
 }
 
 /* The tables as mixing wants them to begin with. */
@@ -279,6 +285,39 @@ static mlr_status try_lag(const mlr_encoding *e, const mlr_view *v, bool mixed,
     return status;
 }
 
+/* Replaces the plan by one that multiplies the base (weight decay) where that is smaller.
+ */
+static mlr_status try_scale(const mlr_encoding *e, const mlr_view *v, uint64_t *cost,
+                            mlr_neural_plan *p, mlr_sweep *s, mlr_err *err)
+{
+    int32_t scale = 0;
+    if (e->quick || !e->search || *cost >> 19 < SCALE_LEAST_BYTES ||
+        mlr_find_scale(e, v, &scale, err) != MLR_OK || scale == 0) {
+        return err->status;
+    }
+    mlr_neural_head h = {.form = MLR_NEURAL_SCALED,
+                         .classes = MLR_NEURAL_CLASSES,
+                         .edges = MLR_NEURAL_EDGES,
+                         .top = p->model.top,
+                         .scale = scale};
+    h.form |= p->model.form & MLR_NEURAL_NARROW;
+    mlr_neural_plan with = {0};
+    mlr_neural_shape(&with.model, v->record, &h);
+    mlr_sweep *t = mlr_take(e->alloc, sizeof *t);
+    if (t == NULL) {
+        return no_memory(err);
+    }
+    mlr_status status = mlr_neural_sweep(e, v, &with.model, 1, t, err);
+    uint64_t now = status == MLR_OK ? choose_form(t, &with, e) : UINT64_MAX;
+    if (now < *cost) {
+        *p = with;
+        *s = *t;
+        *cost = now;
+    }
+    mlr_give(e->alloc, t, sizeof *t);
+    return status;
+}
+
 /* Replaces the plan by one with low-rank prediction where that is measured to be smaller.
  */
 static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t cost,
@@ -351,6 +390,9 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
     uint64_t cost = choose_form(s, p, e);
     /* mixing has no contexts for a lag: the decoder refuses both together */
     status = try_lag(e, v, mixed && !mixing, &cost, p, s, err);
+    if (status == MLR_OK) {
+        status = try_scale(e, v, &cost, p, s, err);
+    }
     mlr_buf factors;
     mlr_buf_init(&factors, e->alloc);
     if (status == MLR_OK) {
@@ -706,6 +748,9 @@ static void describe(const mlr_record *r, mlr_buf *text)
     if (h.rank > 0) {
         say(text, " + low rank ");
         say_number(text, h.rank);
+    }
+    if (h.scale != 0) {
+        say(text, " scaled");
     }
     if (h.lag > 0) {
         say(text, ", context of the change ");

@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "apply/block.h"
+#include "apply/convert.h"
 #include "codec/bits_write.h"
 #include "codec/cost.h"
 #include "codec/quant_study.h"
@@ -16,8 +18,12 @@ static mlr_status no_memory(mlr_err *err)
 
 static bool suits(const mlr_record *r)
 {
-    return r->new_bytes > 0 && r->old_bytes > 0 && r->dtype == r->old_dtype &&
-           r->old_bytes >= r->new_bytes && mlr_quant_shape_of(r->dtype) != NULL;
+    if (r->new_bytes == 0 || r->old_bytes == 0 || mlr_quant_shape_of(r->dtype) == NULL) {
+        return false;
+    }
+    return r->dtype == r->old_dtype
+               ? r->old_bytes >= r->new_bytes
+               : mlr_quant_bases(r->old_dtype, r->dtype) && mlr_record_pairs(r);
 }
 
 /* --- study --------------------------------------------------------------------------- */
@@ -25,7 +31,7 @@ static bool suits(const mlr_record *r)
 static mlr_status write_head(const mlr_encoding *e, const mlr_view *v, mlr_quant_plan *p,
                              mlr_buf *out, mlr_err *err)
 {
-    mlr_buf_u8(out, p->model.form);
+    mlr_buf_u8(out, p->model.form & MLR_QUANT_FORMS);
     if (p->model.shape->supers == 0) {
         return mlr_quant_write_channels(e, v, p, out, err);
     }
@@ -40,7 +46,8 @@ static mlr_status write_head(const mlr_encoding *e, const mlr_view *v, mlr_quant
 static bool should_mix(const mlr_encoding *e, const mlr_record *r, const mlr_quant_shape *s)
 {
     uint64_t codes = r->new_bytes / r->dtype->block_bytes * mlr_quant_items(s);
-    bool fits = e->max_work == 0 || e->max_work >= mlr_quant_work_terms(s, MLR_QUANT_MIXED);
+    unsigned form = MLR_QUANT_MIXED | (r->dtype == r->old_dtype ? 0 : MLR_QUANT_RETYPED);
+    bool fits = e->max_work == 0 || e->max_work >= mlr_quant_work_terms(s, form);
     uint64_t most = e->level >= MAX_LEVEL ? UINT64_MAX
                     : s->supers > 0       ? MIX_BLOCKS
                                           : MIX_PLAIN;
@@ -110,19 +117,21 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_quant
                              mlr_quant_sweep *s, mlr_buf *model, mlr_err *err)
 {
     const mlr_record *r = v->record;
-    mlr_quant_head h = {.shape = mlr_quant_shape_of(r->dtype)};
+    mlr_quant_head h = {
+        .shape = mlr_quant_shape_of(r->dtype), .now = r->dtype, .was = r->old_dtype};
     if (e->max_state != 0 && e->max_state < ((size_t)TABLES_WIDE << 15)) {
         h.form |= MLR_QUANT_NARROW;
     }
     if (should_mix(e, r, h.shape)) {
         h.form = MLR_QUANT_MIXED;
     }
+    h.form |= r->dtype == r->old_dtype ? 0 : MLR_QUANT_RETYPED;
     mlr_quant_model_shape(&p->model, &h);
     mlr_status status = mlr_quant_find_top(e, v, &p->model, err);
     if (status == MLR_OK) {
         status = write_head(e, v, p, model, err);
     }
-    if (status != MLR_OK || h.form == MLR_QUANT_MIXED) {
+    if (status != MLR_OK || (h.form & MLR_QUANT_MIXED) != 0) {
         return status;
     }
     uint64_t most = e->quick ? QUICK_BYTES : COUNT_BYTES;
@@ -303,6 +312,23 @@ static mlr_status encode_tables(const mlr_encoding *e, const mlr_enc_block *b,
     return MLR_OK;
 }
 
+/* Whether all whole blocks are what the base says: then one byte tells. */
+static bool is_exact(const mlr_quant_model *q, const mlr_enc_block *b, size_t blocks)
+{
+    enum { ROOM = 40 };
+    uint8_t made[ROOM];
+    size_t wide = q->now->block_bytes;
+    if (q->was == q->now) {
+        return memcmp(b->new_bytes, b->old, blocks * wide) == 0;
+    }
+    bool same = true;
+    for (size_t i = 0; i < blocks && same; i++) {
+        mlr_convert(q->was, b->old + mlr_quant_old_bytes(q, i), q->now, made, 1);
+        same = memcmp(made, b->new_bytes + i * wide, wide) == 0;
+    }
+    return same;
+}
+
 static mlr_status encode(const mlr_encoding *e, const mlr_enc_block *b, mlr_buf *payload,
                          mlr_err *err)
 {
@@ -311,7 +337,7 @@ static mlr_status encode(const mlr_encoding *e, const mlr_enc_block *b, mlr_buf 
     size_t bytes = b->new_n / wide * wide;
     size_t start = payload->size;
     mlr_status s = MLR_OK;
-    if (memcmp(b->new_bytes, b->old, bytes) == 0) {
+    if (is_exact(&p->model, b, b->new_n / wide)) {
         mlr_buf_u8(payload, MLR_QUANT_EXACT);
     } else if ((p->model.form & MLR_QUANT_MIXED) != 0) {
         s = mlr_quant_mix_block(e, p, b, payload, err);

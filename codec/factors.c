@@ -21,12 +21,13 @@ enum {
     FIELD_NONE = 255
 };
 
-/* The difference of a matrix in units of the model's fixed point, and its precision. */
-/* What a factor takes, about. */
-#define FACTOR_BITS 6.5
+/* What a factor takes, about, less what least squares and contexts gain beyond the sample
+   that ranks are judged by. */
+#define FACTOR_BITS 2.5
 /* The share of noise up to which rounding alone explains what factors leave. */
 #define ROUNDED 0.1
 
+/* The difference of a matrix in units of the model's fixed point, and its precision. */
 typedef struct matrix {
     size_t rows, columns;
     float *d;      /* rows x columns */

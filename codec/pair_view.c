@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "analysis/numeric.h"
+#include "apply/convert.h"
 
 enum { MOST_SCALES = 1 << 20 };
 
@@ -13,7 +14,7 @@ static uint64_t old_offset(const mlr_record *r, uint64_t new_offset)
     if (r->old_dtype == r->dtype) {
         return new_offset;
     }
-    return new_offset / r->dtype->block_bytes * r->old_dtype->block_bytes;
+    return new_offset / r->dtype->block_bytes * mlr_group_source(r->old_dtype, r->dtype);
 }
 
 size_t mlr_record_old_bytes(const mlr_record *r, uint64_t first, size_t n)
@@ -150,10 +151,15 @@ static bool index_refs(mlr_pair_view *v, mlr_pool *pool)
     return v->ref_start != NULL;
 }
 
-/* A block holds whole element groups, and whole rows where a few of them fit. */
+/* A block holds whole element groups, and whole rows where a few of them fit; nor do the
+   old bytes of elements that shrank take more room. */
 static uint32_t block_size(const mlr_plan_record *r, uint32_t most)
 {
     uint64_t unit = r->dtype->block_bytes;
+    uint64_t source = r->old_dtype == r->dtype || r->old_bytes == 0
+                          ? unit
+                          : mlr_group_source(r->old_dtype, r->dtype);
+    most = source > unit ? (uint32_t)(most * unit / source) : most;
     uint64_t items = r->dtype->block_items;
     if (r->row > 0 && r->row % items == 0) {
         uint64_t row = r->row / items * unit;

@@ -1,5 +1,7 @@
 #include "codec/plan.h"
 
+#include "apply/quantise.h"
+
 enum { MOST_STRIPES = 1 << 16 };
 
 /* The plan under construction; both tables are sized by the number of spans. */
@@ -89,10 +91,10 @@ static bool striped_refs(planner *p, mlr_plan_record *r, const mlr_tensor *old,
 
 static bool converts(const mlr_tensor *old, const mlr_tensor *new_t)
 {
-    bool plain = old->dtype->block_items == 1 && new_t->dtype->block_items == 1;
-    bool known = old->dtype->cls == MLR_CLASS_FLOAT && new_t->dtype->cls == MLR_CLASS_FLOAT;
-    return plain && known && old->elements == new_t->elements && !old->big_endian &&
-           !new_t->big_endian;
+    bool floats =
+        old->dtype->cls == MLR_CLASS_FLOAT && new_t->dtype->cls == MLR_CLASS_FLOAT;
+    return (floats || mlr_can_quantise(old->dtype, new_t->dtype)) &&
+           old->elements == new_t->elements && !old->big_endian && !new_t->big_endian;
 }
 
 /* --- records -------------------------------------------------------------------------- */

@@ -151,7 +151,7 @@ mlr_status mlr_quant_mix_block(const mlr_encoding *e, const mlr_quant_plan *p,
     size_t step = mlr_quant_chunk_blocks(q->shape);
     for (size_t at = 0; at < blocks; at += step) {
         size_t n = blocks - at < step ? blocks - at : step;
-        mlr_quant_unpack(q->shape, b->old + at * wide, n, &w->old);
+        mlr_quant_unpack_old(q, w, b->old + mlr_quant_old_bytes(q, at), n);
         mlr_quant_unpack(q->shape, b->new_bytes + at * wide, n, &w->now);
         mlr_quant_chunk c = mlr_quant_chunk_of(q, w, b->first / wide + at, n);
         for (unsigned kind = 0; kind < MLR_QUANT_KINDS; kind++) {
@@ -164,6 +164,9 @@ mlr_status mlr_quant_mix_block(const mlr_encoding *e, const mlr_quant_plan *p,
                                   .kind = kind,
                                   .row = b->record->row,
                                   .coder = &coder,
+                                  .mixed = e->kernels->neural == NULL
+                                               ? NULL
+                                               : e->kernels->neural->quant_mixed,
                                   .z = w->z};
             mlr_quant_mix_code(&m);
         }

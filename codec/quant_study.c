@@ -86,7 +86,8 @@ void mlr_quant_tokenise(const mlr_quant_tokens *t)
     size_t step = mlr_quant_chunk_blocks(s);
     for (size_t at = 0; at < t->blocks; at += step) {
         size_t blocks = t->blocks - at < step ? t->blocks - at : step;
-        mlr_quant_unpack(s, t->old + at * wide, blocks, &t->work->old);
+        mlr_quant_unpack_old(t->model, t->work, t->old + mlr_quant_old_bytes(t->model, at),
+                             blocks);
         mlr_quant_unpack(s, t->new_bytes + at * wide, blocks, &t->work->now);
         mlr_quant_chunk c = mlr_quant_chunk_of(t->model, t->work, t->first + at, blocks);
         c.requant = t->requant;
@@ -117,7 +118,8 @@ static bool take_slab(const mlr_encoding *e, const mlr_quant_model *q, slab *s)
     for (unsigned k = 0; k < MLR_QUANT_KINDS; k++) {
         numbers += 2 * mlr_quant_numbers(q->shape, k, s->most);
     }
-    s->bytes = 64 + work + 2 * s->most * s->wide + numbers;
+    size_t old_bytes = mlr_quant_old_bytes(q, s->most);
+    s->bytes = 64 + work + s->most * s->wide + old_bytes + numbers;
     s->base = mlr_take(e->alloc, s->bytes);
     if (s->base == NULL) {
         return false;
@@ -129,7 +131,7 @@ static bool take_slab(const mlr_encoding *e, const mlr_quant_model *q, slab *s)
     at += work;
     s->tokens.new_bytes = s->now = at;
     s->tokens.old = s->old = at + s->most * s->wide;
-    at += 2 * s->most * s->wide;
+    at += s->most * s->wide + old_bytes;
     for (unsigned k = 0; k < MLR_QUANT_KINDS; k++) {
         size_t n = mlr_quant_numbers(q->shape, k, s->most);
         s->tokens.context[k] = at;

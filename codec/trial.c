@@ -375,6 +375,14 @@ static mlr_sample sample_for(const mlr_choice *choice)
     return (mlr_sample){.pieces = 3, .piece_bytes = 32 << 10};
 }
 
+/* Where blocks requantise this well, what sees bytes comes to much more on every pair there
+   is: its trials, at high levels a minute for 10 MB, would be for nothing. */
+static bool is_settled(const mlr_record *r, unsigned id, const mlr_trial *best)
+{
+    return r->dtype->cls == MLR_CLASS_BLOCK && id == MLR_STRATEGY_neural_quant &&
+           best->bytes < r->new_bytes / 3;
+}
+
 mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,
                       const mlr_view *v, const mlr_choice *choice, const mlr_device *device,
                       const mlr_inflater *inflater, mlr_err *err)
@@ -390,7 +398,7 @@ mlr_status mlr_choose(uint8_t *id, mlr_trial *best, const mlr_encoding *e,
         return MLR_OK;
     }
     mlr_encoding quick = *e;
-    for (unsigned i = 0; i < c.count; i++) {
+    for (unsigned i = 0; i < c.count && !is_settled(v->record, *id, best); i++) {
         mlr_trial t;
         mlr_err failure = {0};
         /* `mix` must not win for want of factors that would be found later */

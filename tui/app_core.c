@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apply/host/err_text.h"
+#include "tui/screen_tensors.h"
 
 static const mlr_screen *const screens[MLR_SCREEN_COUNT] = {
 #define MLR_SCREEN(sym, screen) &screen,
@@ -471,7 +472,45 @@ static void open_palette(mlr_app *app)
     for (size_t i = 0; i < l->count; i++) {
         l->item[i].heading = NULL;
     }
+    l->none = "Enter runs: screen FILE, filter EXPR, theme NAME, rules FILE";
     mlr_list_ready(l);
+}
+
+static void write_screen(mlr_app *app, const char *path)
+{
+    mlr_err err = {0};
+    if (mlr_app_screenshot(app, path, &err) == MLR_OK) {
+        mlr_app_say(app, MLR_ROLE_OK, "wrote %s", path);
+    } else {
+        mlr_app_say_err(app, &err);
+    }
+}
+
+/* A command with its argument, as typed into the palette: "screen shot.svg". */
+static bool run_command(mlr_app *app, const char *text)
+{
+    static const char *const words[] = {"screen ", "theme ", "filter ", "rules "};
+    mlr_err err = {0};
+    size_t k = 0;
+    while (k < 4 && strncmp(text, words[k], strlen(words[k])) != 0) {
+        k++;
+    }
+    const char *rest = k < 4 ? text + strlen(words[k]) : "";
+    rest += strspn(rest, " ");
+    bool pair = app->session.new_model != NULL;
+    if (rest[0] == '\0' || (k >= 2 && !pair)) {
+        return false;
+    }
+    if (k == 0) {
+        write_screen(app, rest);
+    } else if (k == 1 && mlr_app_set_theme(app, rest, &err) != MLR_OK) {
+        mlr_app_say_err(app, &err);
+    } else if (k == 2) {
+        mlr_tensors_narrow(app, rest);
+    } else if (k == 3 && mlr_desk_load_rules(app, rest)) {
+        (void)mlr_app_show(app, MLR_SCREEN_RULES);
+    }
+    return true;
 }
 
 static void ask_screenshot(mlr_app *app)
@@ -521,6 +560,9 @@ static void cancel_job(mlr_app *app)
     } else if (mlr_job_state_of(&app->job) == MLR_JOB_RUNNING) {
         mlr_job_cancel(&app->job);
         mlr_app_say(app, MLR_ROLE_MESSAGE, "stopping %s", app->job.title);
+    } else if (app->aside != NULL && mlr_job_state_of(app->aside) == MLR_JOB_RUNNING) {
+        mlr_job_cancel(app->aside);
+        mlr_app_say(app, MLR_ROLE_MESSAGE, "stopping %s", app->aside->title);
     } else if (mlr_job_state_of(&app->desk.job) == MLR_JOB_RUNNING) {
         mlr_desk_pause(app);
         mlr_app_say(app, MLR_ROLE_MESSAGE, "forecasts stopped; a choice starts them again");
@@ -586,6 +628,9 @@ static void act_everywhere(mlr_app *app, mlr_action action)
     case MLR_DO_QUIT:
         quit(app);
         break;
+    case MLR_DO_HISTORY:
+        show_pair_screen(app, MLR_SCREEN_HISTORY);
+        break;
     case MLR_DO_HELP:
         (void)mlr_app_show(app, MLR_SCREEN_HELP);
         break;
@@ -613,11 +658,13 @@ static void answer(mlr_app *app, mlr_screen_id owner, const mlr_answer *a)
         screens[owner]->answer(app, app->state[owner], a);
         return;
     }
-    mlr_err err = {0};
     if (owner == MLR_SCREEN_NONE && mlr_desk_answer(app, a)) {
         return;
     }
     if (owner != MLR_SCREEN_NONE || a->reply != MLR_REPLY_ACCEPTED) {
+        return;
+    }
+    if (a->question == ASK_PALETTE && run_command(app, app->menu.list.prompt.text)) {
         return;
     }
     if (a->question == ASK_PALETTE && a->value > 0) {
@@ -625,11 +672,7 @@ static void answer(mlr_app *app, mlr_screen_id owner, const mlr_answer *a)
     } else if (a->question == ASK_QUIT) {
         app->wishes.quit = a->text[0] == 'y' || a->text[0] == 'Y';
     } else if (a->question == ASK_COMMAND) {
-        if (mlr_app_screenshot(app, a->text, &err) == MLR_OK) {
-            mlr_app_say(app, MLR_ROLE_OK, "wrote %s", a->text);
-        } else {
-            mlr_app_say_err(app, &err);
-        }
+        write_screen(app, a->text);
     }
 }
 

@@ -72,6 +72,7 @@ struct mlr_app {
     mlr_opened_pair *opening;  /* what the job works on, */
     mlr_survey *survey;        /* or what it found out about the open pair; NULL: nothing */
     mlr_desk desk;             /* choices and forecasts of the open pair */
+    mlr_job *aside;            /* a screen's own job, to be shown and stopped; NULL: none */
     mlr_exporter exporter;     /* the export that runs, or ran last */
     size_t focus;              /* row that actions concern where none is marked */
     char edit_path[1024];      /* what the editor works on, */

@@ -28,6 +28,8 @@ static int draw_job(const mlr_app *app, mlr_pane v)
     /* Atomics are read, nothing changes. */
     mlr_job *job = (mlr_job *)(uintptr_t)&app->exporter.job;
     job = mlr_job_state_of(job) == MLR_JOB_RUNNING ? job : (mlr_job *)(uintptr_t)&app->job;
+    bool main_job = mlr_job_state_of(job) == MLR_JOB_RUNNING;
+    job = !main_job && app->aside != NULL ? app->aside : job;
     uint64_t done = atomic_load(&job->done);
     uint64_t total = atomic_load(&job->total);
     if (mlr_job_state_of(job) != MLR_JOB_RUNNING) {
@@ -38,8 +40,10 @@ static int draw_job(const mlr_app *app, mlr_pane v)
         return 0;
     }
     char text[96];
-    int n = snprintf(text, sizeof text, "%s", job->title);
-    if (total > 0 && n > 0) {
+    bool held = job == &app->exporter.job &&
+                atomic_load(&((mlr_app *)(uintptr_t)app)->exporter.paused);
+    int n = snprintf(text, sizeof text, "%s", held ? "export paused" : job->title);
+    if (total > 0 && n > 0 && !held) {
         double share = (double)done / (double)total;
         put_left(app, job, share < 1 ? share : 1, text + n, sizeof text - (size_t)n);
     }
@@ -96,7 +100,8 @@ enum { TABS_WIDE, TABS_TIGHT, TABS_KEYS };
 static int tab_width(const mlr_app *app, int i, int how)
 {
     const mlr_screen *s = mlr_screen_get((mlr_screen_id)i);
-    bool named = how != TABS_KEYS || app->tab == (mlr_screen_id)i;
+    bool named =
+        how != TABS_KEYS || (app->tab == (mlr_screen_id)i && app->over == MLR_SCREEN_NONE);
     int text = named ? mlr_text_width(s->title, strlen(s->title)) + 1 : 0;
     return s->tab == 0 ? 0 : text + 3 + (how == TABS_WIDE);
 }
@@ -128,13 +133,14 @@ static void draw_tabs(const mlr_app *app, mlr_pane v)
         bool here = app->tab == (mlr_screen_id)i;
         bool active = here && app->over == MLR_SCREEN_NONE;
         mlr_role role = active ? MLR_ROLE_TAB_ACTIVE : MLR_ROLE_TAB;
-        bool named = how != TABS_KEYS || here;
+        bool named = how != TABS_KEYS || active;
         (void)mlr_putf(v, 1, at, role, active ? "[%c%s%s]" : " %c%s%s ", s->tab,
                        named ? " " : "", named ? s->title : "");
         at += tab_width(app, i, how);
     }
     if (app->over != MLR_SCREEN_NONE) {
-        mlr_putf(v, 1, at, MLR_ROLE_TAB_ACTIVE, "[%s]", mlr_screen_get(app->over)->title);
+        at = mlr_putf(v, 1, at, MLR_ROLE_TAB_ACTIVE, "[%s]",
+                      mlr_screen_get(app->over)->title);
     }
     if (at < v.cols - 6) {
         mlr_put_right(v, 1, v.cols - 1, MLR_ROLE_KEY_TEXT, "help");
@@ -207,11 +213,14 @@ static void draw_key_bar(const mlr_app *app, mlr_pane v, int row)
         at = mlr_put(v, row, at, MLR_ROLE_KEY, "Esc");
         at = mlr_put(v, row, at + 1, MLR_ROLE_KEY_TEXT, "back") + 2;
     }
-    for (int pass = 0; pass < 2; pass++) {
+    /* What is this screen's own, what all screens of a pair share, what works everywhere.
+     */
+    const unsigned shared = MLR_IN_PAIR | MLR_IN_LIST | MLR_IN_ALL;
+    const unsigned passes[] = {where & ~shared, where & MLR_IN_PAIR, MLR_IN_ALL};
+    for (size_t pass = 0; pass < sizeof passes / sizeof *passes; pass++) {
         for (int i = 1; i < MLR_ACTION_COUNT && at >= 0; i++) {
             const mlr_action_row *a = mlr_action_get((mlr_action)i);
-            bool wanted =
-                pass == 0 ? (a->where & where) != 0 : (a->where & MLR_IN_ALL) != 0;
+            bool wanted = (a->where & passes[pass]) != 0;
             if (a->bar[0] != '\0' && wanted && i != MLR_DO_HELP) {
                 at = bar_item(v, row, at, (mlr_action)i);
             }

@@ -138,7 +138,7 @@ static meter_line buffer_line(const mlr_run_at *at)
     meter_line l = {.label = "buffers",
                     .now = at->arena > window ? at->arena - window : 0,
                     .whole = at->arena};
-    snprintf(l.text, sizeof l.text, "in %s  tables %s  structure %s",
+    snprintf(l.text, sizeof l.text, "in %s  tables %s  rest %s",
              mlr_fmt_bytes(in, sizeof in, at->input + at->dict),
              mlr_fmt_bytes(tables, sizeof tables, at->state + at->record_bytes + at->fixed),
              mlr_fmt_bytes(glue, sizeof glue, at->glue));
@@ -243,26 +243,32 @@ static double pick_out(const mlr_run_sample *s)
     return (double)s->out_rate;
 }
 
-/* Columns a sample takes, or samples a column: powers of two, so that columns seldom
-   shift. */
-typedef struct time_scale {
-    size_t wide, each;
-} time_scale;
-
-static time_scale scale_of(const mlr_patch_run *r, size_t cols)
+/* Where a sample's columns begin. While more come a sample takes a power of two of columns,
+   or a column of samples, so that what stands seldom shifts; then they share all there is.
+ */
+static size_t column_of(const mlr_patch_run *r, size_t sample, size_t cols)
 {
-    size_t samples = r->samples;
-    time_scale s = {8, 1};
-    while (s.wide > 1 && samples * s.wide > cols) {
-        s.wide /= 2;
+    size_t wide = 8;
+    size_t each = 1;
+    if (r->pid <= 0 && r->samples > 0 && r->samples <= cols) {
+        return sample * cols / r->samples;
     }
-    if (r->pid <= 0 && samples > 0 && cols > samples) {
-        s.wide = cols / samples; /* nothing more comes: all the room is its own */
+    while (wide > 1 && r->samples * wide > cols) {
+        wide /= 2;
     }
-    while (cols > 0 && (samples + s.each - 1) / s.each > cols) {
-        s.each *= 2;
+    while (cols > 0 && (r->samples + each - 1) / each > cols) {
+        each *= 2;
     }
-    return s;
+    return sample / each * wide;
+}
+
+/* Behind the last column of a sample: at least one. */
+static size_t column_end(const mlr_patch_run *r, size_t sample, size_t cols)
+{
+    size_t from = column_of(r, sample, cols);
+    size_t to = column_of(r, sample + 1, cols);
+    to = to > from ? to : from + 1;
+    return to < cols ? to : cols;
 }
 
 static void draw_history(const mlr_patch_run *r, mlr_pane v, pick value, mlr_role role)
@@ -270,13 +276,11 @@ static void draw_history(const mlr_patch_run *r, mlr_pane v, pick value, mlr_rol
     double column[512] = {0};
     double most = 1;
     size_t cols = v.cols < 512 ? (size_t)(v.cols > 0 ? v.cols : 0) : 512;
-    time_scale s = scale_of(r, cols);
     for (size_t i = 0; i < r->samples; i++) {
         double x = value(&r->sample[i]);
         most = x > most ? x : most;
-        for (size_t k = 0; k < s.wide && i / s.each * s.wide + k < cols; k++) {
-            double *c = &column[i / s.each * s.wide + k];
-            *c = x > *c ? x : *c;
+        for (size_t c = column_of(r, i, cols); c < column_end(r, i, cols); c++) {
+            column[c] = x > column[c] ? x : column[c];
         }
     }
     mlr_columns(v, column, cols, round_up(most), role);
@@ -285,11 +289,9 @@ static void draw_history(const mlr_patch_run *r, mlr_pane v, pick value, mlr_rol
 static void draw_phase_strip(const mlr_patch_run *r, mlr_pane v)
 {
     size_t cols = v.cols > 0 ? (size_t)v.cols : 0;
-    time_scale s = scale_of(r, cols);
-    for (size_t i = 0; i < r->samples; i += s.each) {
-        for (size_t k = 0; k < s.wide; k++) {
-            mlr_put_cp(v, 0, (int)(i / s.each * s.wide + k), MLR_ROLE_DIM,
-                       r->sample[i].phase);
+    for (size_t i = 0; i < r->samples; i++) {
+        for (size_t c = column_of(r, i, cols); c < column_end(r, i, cols); c++) {
+            mlr_put_cp(v, 0, (int)c, MLR_ROLE_DIM, r->sample[i].phase);
         }
     }
 }

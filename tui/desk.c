@@ -282,8 +282,8 @@ mlr_pick mlr_desk_pick_at(const mlr_app *app, size_t row, int strategy)
 static void ask_for_menu(mlr_app *app)
 {
     mlr_desk *d = &app->desk;
-    for (size_t i = 0; i < d->travelling; i++) {
-        size_t row = d->by_size[i];
+    for (; d->menu_row < d->travelling; d->menu_row++) {
+        size_t row = d->by_size[d->menu_row];
         if (!mlr_desk_in_scope(app, row)) {
             continue;
         }
@@ -440,8 +440,9 @@ bool mlr_desk_poll(mlr_app *app)
     }
     if (news) {
         mlr_rows_touch(&app->session.rows);
-        mlr_desk_refresh_menu(app);
+        d->menu_due = MLR_DESK_STRATEGIES;
     }
+    news = mlr_desk_refresh_menu(app) || news;
     if (state == MLR_JOB_ENDED) {
         mlr_status s = mlr_job_join(&d->job);
         if (s != MLR_OK && s != MLR_E_CANCELLED) {
@@ -576,6 +577,24 @@ void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out)
         }
         add_row(app, row, c, out);
     }
+}
+
+bool mlr_desk_sum_under(const mlr_app *app, mlr_pick pick, mlr_desk_sums *out)
+{
+    const mlr_desk *d = &app->desk;
+    size_t suited = 0;
+    *out = no_sums(app);
+    for (size_t i = 0; i < d->travelling; i++) {
+        size_t row = d->by_size[i];
+        const mlr_cast *c = mlr_desk_cast_of(d, row, pick);
+        if (c == NULL) {
+            return false;
+        }
+        bool suits = !c->failed && (c->structure || c->p.fits);
+        suited += suits && !c->structure;
+        add_row(app, row, suits ? c : mlr_desk_cast(d, row), out);
+    }
+    return suited > 0 && out->predicted == out->to_predict;
 }
 
 void mlr_desk_sum_picks(const mlr_app *app, const mlr_pick *picks, mlr_desk_sums *out)

@@ -76,8 +76,10 @@ typedef struct mlr_desk {
     mlr_pick last;   /* what '.' repeats; level 0: auto */
     bool has_last;
     char detail[MLR_DESK_STRATEGIES][72]; /* of the menu's lines */
-    char command[4096];                   /* what `y` copied, */
-    char shown[4096];                     /* and showed, line by line */
+    size_t menu_line, menu_due; /* the next of them to be told anew, and how many are */
+    size_t menu_row;            /* of by_size: before it every strategy was asked for */
+    char command[4096];         /* what `y` copied, */
+    char shown[4096];           /* and showed, line by line */
 } mlr_desk;
 
 void mlr_desk_init(mlr_desk *d, const mlr_allocator *alloc, int wake_fd);
@@ -162,6 +164,9 @@ void mlr_desk_step_end(mlr_app *app);
 
 /* The sums with `what_if` in place of the picks of rows in scope (level 0: as decided). */
 void mlr_desk_sum(const mlr_app *app, mlr_pick what_if, mlr_desk_sums *out);
+/* The sums with `pick` wherever it suits, by hand or not; false where that is not known
+   yet, or suits nothing. */
+bool mlr_desk_sum_under(const mlr_app *app, mlr_pick pick, mlr_desk_sums *out);
 /* The sums under any picks by row; level 0: auto. */
 void mlr_desk_sum_picks(const mlr_app *app, const mlr_pick *picks, mlr_desk_sums *out);
 /* The same as decided, kept until something changes. */

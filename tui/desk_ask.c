@@ -243,15 +243,23 @@ static void describe(const mlr_app *app, int strategy, char *to, size_t room)
              mlr_fmt_bytes(out, sizeof out, (uint64_t)s.bytes), speed, except);
 }
 
-void mlr_desk_refresh_menu(mlr_app *app)
+/* Lines are told anew in turn, so many at once as a frame can spare. */
+bool mlr_desk_refresh_menu(mlr_app *app)
 {
+    enum { LOOKUPS = 100000 };
     mlr_desk *d = &app->desk;
-    if (!mlr_desk_in_menu(app)) {
-        return;
+    size_t lines = app->menu.list.count;
+    lines = lines < MLR_DESK_STRATEGIES ? lines : MLR_DESK_STRATEGIES;
+    if (!mlr_desk_in_menu(app) || d->menu_due == 0 || lines == 0) {
+        return false;
     }
-    for (size_t i = 0; i < app->menu.list.count && i < MLR_DESK_STRATEGIES; i++) {
+    size_t some = LOOKUPS / (d->travelling + 1) + 1;
+    d->menu_due = d->menu_due < lines ? d->menu_due : lines;
+    for (; some > 0 && d->menu_due > 0; some--, d->menu_due--) {
+        size_t i = d->menu_line++ % lines;
         describe(app, app->menu.list.item[i].value - 10, d->detail[i], sizeof d->detail[i]);
     }
+    return true;
 }
 
 static void ask_strategy(mlr_app *app)
@@ -280,14 +288,17 @@ static void ask_strategy(mlr_app *app)
         if (word[0] == '-' || strategy == MLR_STRATEGY_copy) {
             continue;
         }
-        d->detail[l->count][0] = '\0';
+        snprintf(d->detail[l->count], sizeof d->detail[0], "…");
         mlr_item item = {
             .label = word, .detail = d->detail[l->count], .value = strategy + 10};
         mlr_list_add(l, &item);
     }
     mlr_list_ready(l);
     mlr_list_select(l, now + 10);
-    mlr_desk_refresh_menu(app);
+    d->menu_line = 0;
+    d->menu_row = 0;
+    d->menu_due = MLR_DESK_STRATEGIES;
+    (void)mlr_desk_refresh_menu(app);
     mlr_desk_hurry(app);
 }
 

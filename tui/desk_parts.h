@@ -16,7 +16,7 @@ mlr_pick mlr_desk_pick_at(const mlr_app *app, size_t row, int strategy);
 
 /* Whether the menu of strategies is open; brings its figures up to date. */
 bool mlr_desk_in_menu(const mlr_app *app);
-void mlr_desk_refresh_menu(mlr_app *app);
+bool mlr_desk_refresh_menu(mlr_app *app);
 
 /* Blocks and strategies follow the memory there is: every forecast is made anew. */
 void mlr_desk_change_device(mlr_app *app);

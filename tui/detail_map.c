@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/blocks.h"
 #include "analysis/numeric.h"
 #include "tui/cell_text.h"
 #include "tui/detail_view.h"
@@ -285,10 +286,28 @@ typedef struct hex_line {
     int64_t begin, end; /* of the unit under the cursor */
 } hex_line;
 
+/* Whether byte `i` of a block holds scales or minima. */
+static bool is_scale(const mlr_dtype *t, unsigned i)
+{
+    mlr_byte_range range[2];
+    unsigned n = mlr_block_scales(t, range);
+    for (unsigned k = 0; k < n; k++) {
+        if (i >= range[k].begin && i < range[k].end) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void draw_hex_byte(const hex_line *l, int col, int value, int64_t p, mlr_role role)
 {
     bool here = p >= l->begin && p < l->end;
     mlr_pane v = here ? mlr_pane_over(l->v, MLR_ROLE_SELECTION) : l->v;
+    int64_t unit = l->end - l->begin;
+    int64_t in_block = ((p - l->begin) % unit + unit) % unit;
+    if (value >= 0 && is_scale(shown_tensor(l->d)->dtype, (unsigned)in_block)) {
+        v.attr |= MLR_UNDERLINE;
+    }
     if (value < 0) {
         mlr_put(v, l->row, col, MLR_ROLE_FAINT, "··");
     } else {
@@ -374,10 +393,62 @@ static void draw_values(const mlr_detail_view *d, mlr_pane v, int64_t p)
     }
 }
 
+/* "0.0125 -0.25 …": as many values of a block as fit into `room`. */
+static void list_values(const mlr_dtype *t, const uint8_t *block, char *to, size_t room)
+{
+    enum { MOST = 1024, SHOWN = 4 };
+    double value[MOST];
+    size_t used = 0;
+    to[0] = '\0';
+    if (t->block_items > MOST || !mlr_block_values(t, block, value)) {
+        return;
+    }
+    for (unsigned i = 0; i < t->block_items && i < SHOWN && used + 16 < room; i++) {
+        int n = snprintf(to + used, room - used, "%.3g ", value[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    snprintf(to + used, room - used, "…");
+}
+
+/* What happened to one quantised block: scales and codes apart, then its first values. */
+static void draw_block(const mlr_detail_view *d, mlr_pane v, int64_t p)
+{
+    const mlr_study_bytes *b = &d->study.bytes;
+    const mlr_dtype *t = shown_tensor(d)->dtype;
+    unsigned scales = 0;
+    unsigned changed[2] = {0, 0}; /* codes, scales */
+    char text[160];
+    char values[96];
+    int64_t io = (int64_t)(b->old_at - b->old_off) + p;
+    int64_t in = (int64_t)(b->new_at - b->new_off) + p;
+    bool has_old = io >= 0 && (uint64_t)io + t->block_bytes <= b->old_n;
+    bool has_new = in >= 0 && (uint64_t)in + t->block_bytes <= b->new_n;
+    for (unsigned i = 0; i < t->block_bytes; i++) {
+        bool scale = is_scale(t, i);
+        scales += scale;
+        changed[scale] +=
+            has_old && has_new && b->old_bytes[io + i] != b->new_bytes[in + i];
+    }
+    snprintf(text, sizeof text, "block %llu  scales %u of %u bytes changed  codes %u of %u",
+             (unsigned long long)(d->element / t->block_items), changed[1], scales,
+             changed[0], t->block_bytes - scales);
+    int at = mlr_put(v, v.rows - 1, 1, MLR_ROLE_STRONG, text) + 2;
+    if (has_old && v.cols - at > 40) {
+        list_values(t, b->old_bytes + io, values, sizeof values);
+        at = mlr_put(v, v.rows - 1, at, MLR_ROLE_KIND_REMOVED, values) + 1;
+    }
+    if (has_new && v.cols - at > 24) {
+        list_values(t, b->new_bytes + in, values, sizeof values);
+        mlr_put(v, v.rows - 1, at, MLR_ROLE_KIND_ADDED, values);
+    }
+}
+
 void mlr_detail_draw_hex(const mlr_detail_view *d, mlr_pane v)
 {
     char note[64];
-    snprintf(note, sizeof note, "%s", shown_tensor(d)->dtype->name);
+    bool block = mlr_block_known(shown_tensor(d)->dtype);
+    snprintf(note, sizeof note, "%s%s", shown_tensor(d)->dtype->name,
+             block ? ", scales underlined" : "");
     mlr_pane in = mlr_frame(v, "▸ Bytes", note);
     if (!d->study.read) {
         mlr_put(in, 0, 1, MLR_ROLE_DIM, "reading…");
@@ -391,7 +462,11 @@ void mlr_detail_draw_hex(const mlr_detail_view *d, mlr_pane v)
         ((int64_t)d->element - (int64_t)d->study.bytes.element) / (int64_t)elements * unit;
     int lines = in.rows - 2;
     int64_t line = p >= 0 ? p / per : (p - per + 1) / per;
+    int64_t start = -(int64_t)(d->study.pair.new_tensor != NULL ? d->study.bytes.new_at
+                                                                : d->study.bytes.old_at);
+    int64_t first = start >= 0 ? start / per : (start - per + 1) / per;
     int64_t top = line - lines / 2;
+    top = top < first ? first : top; /* nothing lies before the tensor */
     mlr_put_right(in, 0, 11, MLR_ROLE_HEADER, "byte");
     mlr_put(in, 0, 13, MLR_ROLE_HEADER, "old");
     mlr_put(in, 0, 13 + width, MLR_ROLE_HEADER, "new");
@@ -402,5 +477,9 @@ void mlr_detail_draw_hex(const mlr_detail_view *d, mlr_pane v)
     }
     int64_t in_line = p - line * per;
     mlr_cursor_at(in, 1 + (int)(line - top), (int)(13 + in_line * 2 + in_line / 2));
-    draw_values(d, in, p);
+    if (block) {
+        draw_block(d, in, p);
+    } else {
+        draw_values(d, in, p);
+    }
 }

@@ -308,8 +308,8 @@ static void draw_progress(const mlr_app *app, const mlr_export_view *x, mlr_pane
     }
     draw_bar(app, v, 0);
     draw_headline(app, v, 1);
-    if (v.rows >= 8) {
-        draw_comparison(app, v, 3);
+    if (v.rows >= 7) {
+        draw_comparison(app, v, v.rows >= 8 ? 3 : 2);
     }
     if (v.rows >= 12) {
         draw_misses(app, x, mlr_pane_part(v, 9, 0, v.rows - 9, v.cols));

@@ -51,7 +51,8 @@ enum {
     MLR_IN_DETAIL = 256,
     MLR_IN_TREE = 512,
     MLR_IN_APPLY = 1024,
-    MLR_IN_RULES = 2048
+    MLR_IN_RULES = 2048,
+    MLR_IN_HISTORY = 4096
 };
 
 typedef enum mlr_action {

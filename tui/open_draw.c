@@ -83,6 +83,18 @@ static const char *day(char *to, size_t room, int64_t modified)
     return to;
 }
 
+/* "~/models" for what lies at home. */
+static const char *at_home(const mlr_open_view *o, char *to, size_t room, const char *path,
+                           size_t n)
+{
+    size_t home = strlen(o->home);
+    bool below = home > 1 && n >= home && memcmp(path, o->home, home) == 0 &&
+                 (n == home || path[home] == '/');
+    snprintf(to, room, "%s%.*s", below ? "~" : "", (int)(below ? n - home : n),
+             below ? path + home : path);
+    return to;
+}
+
 /* Names first, the folder they share behind them; else both paths. */
 static void draw_recent(const mlr_open_view *o, mlr_pane v, int row, size_t i)
 {
@@ -102,8 +114,9 @@ static void draw_recent(const mlr_open_view *o, mlr_pane v, int row, size_t i)
     mlr_elide_middle(text, sizeof text, b, strlen(b), v.cols - at - 1);
     at = mlr_put(v, row, at, MLR_ROLE_TEXT, text) + 3;
     if (shared && at + 12 < v.cols) {
-        mlr_elide_middle(text, sizeof text, o->recent.old_path[i], folder - 1,
-                         v.cols - at - 1);
+        char path[MLR_RECENT_PATH + 2];
+        at_home(o, path, sizeof path, o->recent.old_path[i], folder - 1);
+        mlr_elide_middle(text, sizeof text, path, strlen(path), v.cols - at - 1);
         mlr_put(v, row, at, MLR_ROLE_DIM, text);
     }
 }
@@ -222,7 +235,9 @@ static void draw_heading(const mlr_open_view *o, mlr_pane v, int row, mlr_open_p
                        : part < MLR_OPEN_UP    ? o->hub.root
                                                : o->folder.path;
     int at = mlr_put(v, row, 1, MLR_ROLE_GROUP, label) + 2;
-    mlr_elide_middle(fit, sizeof fit, text, strlen(text), v.cols - at - 1);
+    char path[MLR_PATH_BYTES + 2];
+    at_home(o, path, sizeof path, text, strlen(text));
+    mlr_elide_middle(fit, sizeof fit, path, strlen(path), v.cols - at - 1);
     mlr_put(v, row, at, MLR_ROLE_DIM, fit);
 }
 

@@ -29,8 +29,9 @@ typedef struct mlr_open_view {
     mlr_folder_wish wish;
     mlr_recent recent;
     mlr_hub hub;
-    bool hub_open; /* every revision is listed */
-    bool roomy;    /* blank lines between the parts */
+    char home[1024]; /* shown as "~"; "": not known */
+    bool hub_open;   /* every revision is listed */
+    bool roomy;      /* blank lines between the parts */
     mlr_ui_table table;
     char old_path[MLR_PATH_BYTES]; /* "": not chosen yet */
 } mlr_open_view;

@@ -24,16 +24,22 @@ typedef struct edit {
     mlr_err err;
 } edit;
 
-static bool begin(edit *x, mlr_app *app)
+static void begin_text(edit *x, const mlr_app *app)
 {
     const mlr_rules_text *t = mlr_desk_rules(app);
-    *x = (edit){.app = app};
+    *x = (edit){0};
     mlr_pool_init(&x->pool, app->alloc);
     x->e = (mlr_rules_edit){.text = t->bytes, .n = t->n, .pool = &x->pool};
     if (t->bytes == NULL || t->n == 0) {
         x->e.text = beginning;
         x->e.n = sizeof beginning - 1;
     }
+}
+
+static bool begin(edit *x, mlr_app *app)
+{
+    begin_text(x, app);
+    x->app = app;
     if (app->desk.book.bad) {
         mlr_app_say(app, MLR_ROLE_ERROR,
                     "the rules have a mistake: F mends it, E opens your editor");
@@ -208,16 +214,35 @@ bool mlr_rule_swap(mlr_app *app, size_t rule)
     return end(&x, label);
 }
 
-bool mlr_rules_add_all(mlr_app *app, const char *text, size_t n, const char *label)
+char *mlr_rules_with(const mlr_app *app, const char *more, size_t n,
+                     const mlr_setting *defaults, size_t *taken)
 {
     edit x;
-    if (!begin(&x, app)) {
-        return false;
+    char text[24];
+    char *copy = NULL;
+    if (app->desk.book.bad) {
+        return NULL;
     }
-    if (mlr_rules_insert(&x.e, 0, text, n, &x.err) == MLR_OK) {
+    begin_text(&x, app);
+    if (more != NULL && mlr_rules_insert(&x.e, 0, more, n, &x.err) == MLR_OK) {
         go_on(&x);
     }
-    return end(&x, label);
+    if (defaults != NULL && defaults->has_strategy) {
+        set_strategy(&x, MLR_DEFAULTS, defaults->choice.strategy,
+                     setting_of(app, MLR_DEFAULTS));
+    }
+    if (defaults != NULL && defaults->has_level) {
+        snprintf(text, sizeof text, "%u", defaults->choice.level);
+        set_in(&x, MLR_DEFAULTS, "level", text);
+    }
+    copy = x.err.status == MLR_OK ? mlr_take(app->alloc, x.e.n + 1) : NULL;
+    if (copy != NULL) {
+        memcpy(copy, x.e.text, x.e.n);
+        copy[x.e.n] = '\0';
+        *taken = x.e.n + 1;
+    }
+    mlr_pool_release(&x.pool);
+    return copy;
 }
 
 void mlr_rule_add(mlr_app *app, size_t at, const char *pattern)
@@ -236,6 +261,23 @@ void mlr_rule_add(mlr_app *app, size_t at, const char *pattern)
         go_on(&x);
     }
     (void)end(&x, "a new rule");
+    free(text);
+}
+
+void mlr_rules_set_dict(mlr_app *app, const char *path)
+{
+    edit x;
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = begin(&x, app) ? open_memstream(&text, &n) : NULL;
+    if (f == NULL) {
+        return;
+    }
+    mlr_yaml_quote(f, path, strlen(path));
+    if (fclose(f) == 0) {
+        set(&x, "dictionary", text);
+    }
+    (void)end(&x, "a dictionary");
     free(text);
 }
 

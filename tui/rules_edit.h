@@ -21,8 +21,13 @@ void mlr_rule_remove(mlr_app *app, size_t rule);
 bool mlr_rule_swap(mlr_app *app, size_t rule);
 /* A new rule for names that match a pattern, above the rule at `at`. */
 void mlr_rule_add(mlr_app *app, size_t at, const char *pattern);
-/* Puts all rules of a profile's text above the others, and its defaults where asked. */
-bool mlr_rules_add_all(mlr_app *app, const char *text, size_t n, const char *label);
+/* The text with all rules of `more` (a profile's text; NULL: none) above the others, and
+   with these defaults (NULL: as they are): `*taken` bytes from app->alloc, or NULL. */
+char *mlr_rules_with(const mlr_app *app, const char *more, size_t n,
+                     const mlr_setting *defaults, size_t *taken);
+
+/* The dictionary that the rules name. */
+void mlr_rules_set_dict(mlr_app *app, const char *path);
 
 /* What a problem proposes, in place of what is wrong. */
 void mlr_rules_fix(mlr_app *app, const mlr_rule_problem *p);

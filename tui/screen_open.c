@@ -27,6 +27,8 @@ static mlr_status open_opener(mlr_app *app, void **state, mlr_err *err)
     }
     memset(o, 0, sizeof *o);
     mlr_recent_load(&o->recent, app->state_dir, app->alloc);
+    const char *home = getenv("HOME");
+    snprintf(o->home, sizeof o->home, "%s", home != NULL && home[0] == '/' ? home : "");
     mlr_hub_read(&o->hub, app->alloc);
     enter_folder(app, o, ".");
     o->table.cursor = 0;

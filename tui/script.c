@@ -144,30 +144,6 @@ static void show(runner *r)
     mlr_grid_release(&g);
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-/* Jobs work on meanwhile, as they do while a person looks on. */
-static mlr_status look_on(runner *r, const char *arg)
-{
-    char *end = NULL;
-    long ms = strtol(arg, &end, 10);
-    if (*end != '\0' || ms < 1 || ms > 60000) {
-        return wrong(r, "@look MILLISECONDS", arg);
-    }
-    for (uint64_t start = now_ms(); now_ms() - start < (uint64_t)ms;) {
-        r->app->now_ms = now_ms();
-        (void)mlr_app_poll(r->app);
-        show(r);
-        (void)nanosleep(&(struct timespec){0, 10000000}, NULL);
-    }
-    return MLR_OK;
-}
-
 static mlr_status type_keys(runner *r, const char *p);
 
 static mlr_status direct(runner *r, const char *name, const char *arg)
@@ -187,9 +163,6 @@ static mlr_status direct(runner *r, const char *name, const char *arg)
     if (strcmp(name, "depth") == 0 && index_of(depths, arg) >= 0) {
         r->app->depth = (mlr_color_depth)index_of(depths, arg);
         return MLR_OK;
-    }
-    if (strcmp(name, "look") == 0) {
-        return look_on(r, arg);
     }
     if (strcmp(name, "hurry") == 0) {
         r->hurried = true;

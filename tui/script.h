@@ -6,7 +6,7 @@
  *     @size ROWS COLS    @theme NAME       @glyphs ascii|block|braille
  *     @depth mono|8|16|256|rgb             @wait          (until no job runs)
  *     @screen FILE       (.txt or .svg)    @expect TEXT   (must be on the screen)
- *     @hurry KEYS        (jobs are not waited for)        @look MILLISECONDS
+ *     @hurry KEYS        (jobs are not waited for)
  */
 #ifndef MLR_TUI_SCRIPT_H
 #define MLR_TUI_SCRIPT_H

@@ -9,6 +9,7 @@ void mlr_list_begin(mlr_list *l)
     l->count = 0;
     l->shown_count = 0;
     l->cursor = 0;
+    l->none = NULL;
     mlr_prompt_begin(&l->prompt, "", NULL);
 }
 
@@ -211,6 +212,6 @@ void mlr_list_draw(const mlr_list *l, mlr_pane v)
         draw_item(l, i, body, (int)(i - top), &p);
     }
     if (l->shown_count == 0) {
-        mlr_put(body, 0, 2, MLR_ROLE_DIM, "nothing matches");
+        mlr_put(body, 0, 2, MLR_ROLE_DIM, l->none == NULL ? "nothing matches" : l->none);
     }
 }

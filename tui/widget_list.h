@@ -22,6 +22,7 @@ typedef struct mlr_item {
 typedef struct mlr_list {
     mlr_item item[MLR_LIST_ITEMS];
     size_t count;
+    const char *none;               /* shown where nothing matches; NULL: that alone */
     uint16_t shown[MLR_LIST_ITEMS]; /* items that match */
     size_t shown_count, cursor;
     mlr_prompt prompt;

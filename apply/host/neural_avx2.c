@@ -7,6 +7,7 @@
 #include "apply/host/map_avx2.h"
 #include "apply/host/neural32_avx2.h"
 #include "apply/host/quant_avx2.h"
+#include "apply/host/quant_mix_avx2.h"
 #include "apply/host/rans_avx2.h"
 #include "apply/host/rans_encode_avx2.h"
 #include "apply/token.h"
@@ -341,6 +342,7 @@ const mlr_neural_kernels mlr_neural_avx2 = {.rans = mlr_rans_decode_avx2,
                                             .add = add,
                                             .rans_encode = mlr_rans_encode_avx2,
                                             .values16 = values16,
-                                            .requant = mlr_requant_run_avx2};
+                                            .requant = mlr_requant_run_avx2,
+                                            .quant_mixed = mlr_quant_mixed_avx2};
 
 #endif

@@ -195,6 +195,7 @@ mlr_status mlr_out_dir_open(mlr_out_dir *o, const char *path, const char *const 
                        .parent = -1,
                        .dir = -1,
                        .fd = -1,
+                       .old = -1,
                        .how = how};
     mlr_pool_init(&o->pool, alloc);
     o->made_room = count;
@@ -212,13 +213,26 @@ mlr_status mlr_out_dir_open(mlr_out_dir *o, const char *path, const char *const 
     return err->status;
 }
 
-static mlr_status make_parents(mlr_out_dir *o, char *name, mlr_err *err)
+/* The next directory on the way to `name`, the outermost first. The name itself stays
+   whole: it may be wanted for removing at any moment. */
+static bool next_parent(const char *name, size_t *at, char head[PATH_MAX])
 {
-    for (char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        bool made = mlr_sys_mkdirat(o->sys, o->dir, name, 0777) == 0 || errno == EEXIST;
-        *slash = '/';
-        if (!made) {
+    const char *slash = strchr(name + *at, '/');
+    size_t n = slash == NULL ? PATH_MAX : (size_t)(slash - name);
+    if (n >= PATH_MAX) {
+        return false;
+    }
+    memcpy(head, name, n);
+    head[n] = '\0';
+    *at = n + 1;
+    return true;
+}
+
+static mlr_status make_parents(mlr_out_dir *o, const char *name, mlr_err *err)
+{
+    char head[PATH_MAX];
+    for (size_t at = 0; next_parent(name, &at, head);) {
+        if (mlr_sys_mkdirat(o->sys, o->dir, head, 0777) < 0 && errno != EEXIST) {
             return fail(o, "directory inside the output", err);
         }
     }
@@ -288,25 +302,32 @@ static bool sync_dir(const mlr_out_dir *o, int fd)
     return mlr_sys_fsync(o->sys, fd) == 0 || errno == EINVAL || errno == EOPNOTSUPP;
 }
 
+/* Whether the file made before this one lies in the same directory. */
+static bool seen_before(const mlr_out_dir *o, size_t i, const char *head)
+{
+    size_t n = strlen(head);
+    return i > 0 && strncmp(o->made[i - 1], head, n) == 0 && o->made[i - 1][n] == '/';
+}
+
+static bool sync_folder(const mlr_out_dir *o, const char *path)
+{
+    int fd = mlr_sys_openat(o->sys, o->dir, path, DIR_FLAGS, 0);
+    bool synced = fd >= 0 && sync_dir(o, fd);
+    int why = errno;
+    if (fd >= 0) {
+        mlr_sys_close(o->sys, fd);
+    }
+    errno = why;
+    return synced;
+}
+
 /* The directories between the output and its files hold names as well. */
 static mlr_status sync_inside(mlr_out_dir *o, mlr_err *err)
 {
+    char head[PATH_MAX];
     for (size_t i = 0; i < o->made_count; i++) {
-        char *name = o->made[i];
-        for (char *slash = strchr(name, '/'); slash != NULL;
-             slash = strchr(slash + 1, '/')) {
-            *slash = '\0';
-            bool seen = i > 0 && strncmp(o->made[i - 1], name, strlen(name)) == 0 &&
-                        o->made[i - 1][strlen(name)] == '/';
-            int fd = seen ? -1 : mlr_sys_openat(o->sys, o->dir, name, DIR_FLAGS, 0);
-            bool synced = seen || (fd >= 0 && sync_dir(o, fd));
-            int why = errno;
-            if (fd >= 0) {
-                mlr_sys_close(o->sys, fd);
-            }
-            *slash = '/';
-            errno = why;
-            if (!synced) {
+        for (size_t at = 0; next_parent(o->made[i], &at, head);) {
+            if (!seen_before(o, i, head) && !sync_folder(o, head)) {
                 return fail(o, "directory inside the output that can be made durable", err);
             }
         }
@@ -324,15 +345,18 @@ static void remove_one(const mlr_out_dir *o, int dir, const char *name, int flag
     }
 }
 
-/* Removes our files, and the directories they leave empty, from the tree at `dir`. Cuts the
-   names, which are not wanted any more. */
+/* Removes our files, and the directories they leave empty, from the tree at `dir`. May be
+   broken off and done again. */
 static void remove_made(const mlr_out_dir *o, int dir)
 {
+    char name[PATH_MAX];
     for (size_t i = o->made_count; i-- > 0;) {
         remove_one(o, dir, o->made[i], 0);
     }
     for (size_t i = o->made_count; i-- > 0;) {
-        char *name = o->made[i];
+        size_t n = strlen(o->made[i]);
+        memcpy(name, o->made[i], n < sizeof name ? n + 1 : 0);
+        name[n < sizeof name ? n : 0] = '\0';
         for (char *slash = strrchr(name, '/'); slash != NULL; slash = strrchr(name, '/')) {
             *slash = '\0';
             remove_one(o, dir, name, AT_REMOVEDIR);
@@ -340,60 +364,74 @@ static void remove_made(const mlr_out_dir *o, int dir)
     }
 }
 
-/* Where two names cannot change places in one step. */
-static bool swap_in_steps(mlr_out_dir *o, char *aside, size_t room)
+/* Where the file system has no rename that spares what is there, a plain one must do: it
+   replaces nothing but an empty directory. */
+static bool rename_to(const mlr_out_dir *o, const char *from, const char *to)
 {
-    snprintf(aside, room, "%s.old", o->temp);
-    if (mlr_sys_rename(o->sys, o->parent, o->name, aside, true) < 0) {
+    bool done = mlr_sys_rename(o->sys, o->parent, from, to, true) == 0;
+    return done || ((errno == EINVAL || errno == ENOSYS) &&
+                    mlr_sys_rename(o->sys, o->parent, from, to, false) == 0);
+}
+
+/* Where two names cannot change places in one step. */
+static bool swap_in_steps(mlr_out_dir *o)
+{
+    char aside[sizeof o->aside];
+    snprintf(aside, sizeof aside, "%s.old", o->temp);
+    if (!rename_to(o, o->name, aside)) {
         return false;
     }
-    if (mlr_sys_rename(o->sys, o->parent, o->temp, o->name, true) == 0) {
+    if (rename_to(o, o->temp, o->name)) {
+        memcpy(o->aside, aside, sizeof aside);
         return true;
     }
     int why = errno;
-    (void)mlr_sys_rename(o->sys, o->parent, aside, o->name, true);
+    (void)rename_to(o, aside, o->name);
     errno = why;
     return false;
 }
 
-static bool put_in_place(mlr_out_dir *o, char *aside, size_t room)
+static bool put_in_place(mlr_out_dir *o)
 {
     if (!o->replaces) {
-        bool done = mlr_sys_rename(o->sys, o->parent, o->temp, o->name, true) == 0;
-        return done || ((errno == EINVAL || errno == ENOSYS) &&
-                        mlr_sys_rename(o->sys, o->parent, o->temp, o->name, false) == 0);
+        return rename_to(o, o->temp, o->name);
     }
     if (mlr_sys_exchange(o->sys, o->parent, o->temp, o->name) == 0) {
-        snprintf(aside, room, "%s", o->temp);
+        snprintf(o->aside, sizeof o->aside, "%s", o->temp);
         return true;
     }
-    return (errno == EINVAL || errno == ENOSYS) && swap_in_steps(o, aside, room);
+    return (errno == EINVAL || errno == ENOSYS) && swap_in_steps(o);
 }
 
 /* What was replaced holds nothing but files of the same names: that was seen before. */
-static void remove_replaced(mlr_out_dir *o, const char *aside)
+static void remove_replaced(const mlr_out_dir *o)
 {
-    int old = mlr_sys_openat(o->sys, o->parent, aside, DIR_FLAGS | O_NOFOLLOW, 0);
-    if (old < 0) {
-        old = mlr_sys_openat(o->sys, o->parent, aside, DIR_FLAGS | O_NOFOLLOW, 0);
+    if (o->aside[0] != '\0') {
+        remove_made(o, o->old);
+        remove_one(o, o->parent, o->aside, AT_REMOVEDIR);
     }
-    if (old >= 0) {
-        remove_made(o, old);
-        mlr_sys_close(o->sys, old);
+}
+
+/* Opened before it is replaced: afterwards it would be too late to fail. */
+static mlr_status open_replaced(mlr_out_dir *o, mlr_err *err)
+{
+    if (!o->replaces) {
+        return MLR_OK;
     }
-    remove_one(o, o->parent, aside, AT_REMOVEDIR);
+    o->old = mlr_sys_openat(o->sys, o->parent, o->name, DIR_FLAGS | O_NOFOLLOW, 0);
+    return o->old < 0 ? fail(o, "output that can be seen", err) : MLR_OK;
 }
 
 mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
 {
-    char aside[64] = "";
     /* Before the sync, so that the mode is as durable as the names. */
     if (mlr_sys_fchmod(o->sys, o->dir, o->mode) < 0) {
         fail(o, "output that takes a mode", err);
-    } else {
-        sync_inside(o, err);
+    } else if (sync_inside(o, err) == MLR_OK) {
+        open_replaced(o, err);
     }
-    if (err->status == MLR_OK && !put_in_place(o, aside, sizeof aside)) {
+    o->placing = true;
+    if (err->status == MLR_OK && !put_in_place(o)) {
         if (errno == EEXIST || errno == ENOTEMPTY) {
             refuse(o, "output that does not exist yet", err);
         } else {
@@ -402,22 +440,26 @@ mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err)
     }
     if (err->status == MLR_OK) {
         o->temp[0] = '\0';
+        o->placing = false;
         if (!sync_dir(o, o->parent)) {
             fail(o, "directory that keeps the finished output's name", err);
         }
     } else {
+        o->placing = false;
         (void)mlr_sys_fchmod(o->sys, o->dir, 0700); /* so that it can be emptied */
     }
-    if (aside[0] != '\0') {
-        remove_replaced(o, aside);
-    }
+    remove_replaced(o);
     mlr_out_dir_discard(o);
     return err->status;
 }
 
 void mlr_out_dir_abandon(mlr_out_dir *o)
 {
-    if (o->sys != NULL && o->temp[0] != '\0') {
+    if (o->sys == NULL || o->placing) {
+        return;
+    }
+    remove_replaced(o);
+    if (o->temp[0] != '\0') {
         remove_made(o, o->dir);
         remove_one(o, o->parent, o->temp, AT_REMOVEDIR);
     }
@@ -434,12 +476,12 @@ void mlr_out_dir_discard(mlr_out_dir *o)
         }
         remove_one(o, o->parent, o->temp, AT_REMOVEDIR);
     }
-    const int fds[] = {o->fd, o->dir, o->parent};
-    for (size_t i = 0; i < 3; i++) {
+    const int fds[] = {o->fd, o->old, o->dir, o->parent};
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0) {
             mlr_sys_close(o->sys, fds[i]);
         }
     }
     mlr_pool_release(&o->pool);
-    *o = (mlr_out_dir){.parent = -1, .dir = -1, .fd = -1};
+    *o = (mlr_out_dir){.parent = -1, .dir = -1, .fd = -1, .old = -1};
 }

@@ -18,7 +18,11 @@ typedef struct mlr_out_dir {
     mode_t mode;    /* the directory's, once it is published */
     char name[256]; /* in `parent` */
     char temp[48];  /* "" once renamed */
-    char **made;    /* names of files made so far; in `pool` */
+    char aside[64]; /* name of what was replaced, until it is removed; else "" */
+    int old;        /* open on it */
+    /* Names are changing: nobody can tell whether the temporary one is still ours. */
+    volatile bool placing;
+    char **made; /* names of files made so far; in `pool` */
     size_t made_count, made_room;
     mlr_pool pool;
 } mlr_out_dir;
@@ -47,7 +51,8 @@ mlr_status mlr_out_dir_close(mlr_out_dir *o, mlr_err *err);
  */
 mlr_status mlr_out_dir_publish(mlr_out_dir *o, mlr_err *err);
 
-/* Removes what was made and does nothing else: for signal handlers. */
+/* Removes what was made and does nothing else: for signal handlers. In the moment in which
+   the names change it leaves everything as it is, so that no published file is lost. */
 void mlr_out_dir_abandon(mlr_out_dir *o);
 
 /* Removes what was made. Safe on a zeroed or published object. */

@@ -79,6 +79,8 @@ static void bad_content_exits_by_what_it_is_the_content_of(void **state)
     assert_int_equal(code(MLR_E_FORMAT, MLR_IN_PROFILE), 2);
     assert_int_equal(code(MLR_E_FORMAT, MLR_IN_THEME), 2);
     assert_int_equal(code(MLR_E_FORMAT, MLR_IN_NONE), 1);
+    assert_int_equal(code(MLR_E_FORMAT, (mlr_domain)99), 1);
+    assert_int_equal(code((mlr_status)-99, MLR_IN_MODEL), 1);
 }
 
 static void other_failures_exit_by_their_row(void **state)

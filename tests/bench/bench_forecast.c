@@ -6,7 +6,7 @@
  * PEERS.tsv under CORPUS (default ../shared/corpus), `unpacked/` standing for CORPUS_MAIN.
  * Models over --most are left out (default 8 MiB). STRATEGIES and LEVELS name subsets
  * ("neural,zstd", "3,9"); VERBOSE=1 prints every tensor. Tab-separated; forecast_table.py
- * makes the table of docs/MEASURED.md of it.
+ * makes the table of docs/analysis.md of it.
  *
  * Two lines for a pair and level tell what choices are worth: `recommended` takes for each
  * record the strategy whose forecast is smallest, `auto` is what `mallorn diff` does at

@@ -1,5 +1,6 @@
 /* Speed of measuring, one lane, in GB/s of old plus new bytes: from the median of processor
-   seconds of several runs, so that other programs disturb little. */
+   seconds of several runs, so that other programs disturb little. Types may be named; the
+   last column is what is aimed at. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,15 @@ typedef struct setting {
     mlr_detail *detail;
 } setting;
 
+/* Flags, sums and norms; everything; without vectors. */
+static double aim_of(const setting *s)
+{
+    if (s->kernels == &mlr_measure_scalar) {
+        return 0.2;
+    }
+    return s->depth == MLR_DEPTH_QUICK ? 3.0 : 0.7;
+}
+
 static void run(const char *data, const side *o, const side *n, setting s)
 {
     mlr_heap heap;
@@ -99,10 +109,12 @@ static void run(const char *data, const side *o, const side *n, setting s)
         seconds[i] = now() - start;
     }
     qsort(seconds, RUNS, sizeof *seconds, by_value);
-    printf("measure\t%s\t%s\t%s\t%s\t%.2f GB/s\tpeak %zu KiB\n", o->tensor.dtype->name,
-           data, depth_name(s.depth, s.detail), s.kernels->name,
-           (double)(2 * o->tensor.data.len) / seconds[RUNS / 2] / 1e9,
-           (size_t)heap.peak / 1024);
+    double gb = (double)(2 * o->tensor.data.len) / 1e9;
+    double elements = (double)o->tensor.elements / 1e6;
+    printf("measure\t%s\t%s\t%s\t%s\t%.2f GB/s\t%.0f M/s\tpeak %zu KiB\taim %.1f\n",
+           o->tensor.dtype->name, data, depth_name(s.depth, s.detail), s.kernels->name,
+           gb / seconds[RUNS / 2], elements / seconds[RUNS / 2], (size_t)heap.peak / 1024,
+           aim_of(&s));
 }
 
 static void fill(const mlr_dtype *t, uint8_t *a, uint8_t *b, size_t bytes, size_t one_in)
@@ -142,18 +154,33 @@ static void bench(const char *name, size_t one_in, const char *data, mlr_detail 
     free(b);
 }
 
-int main(void)
+static bool wanted(const char *name, int argc, char **argv)
 {
+    bool any = argc < 2;
+    for (int i = 1; i < argc; i++) {
+        any = any || strcmp(argv[i], name) == 0;
+    }
+    return any;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *type;
+        size_t one_in;
+        const char *data;
+    } cases[] = {{"bf16", 1, "dense"}, {"bf16", 100, "sparse"}, {"f16", 1, "dense"},
+                 {"f32", 1, "dense"},  {"i8", 1, "codes"},      {"q4_k", 1, "codes"},
+                 {"q6_k", 1, "codes"}, {"q8_0", 1, "codes"}};
     mlr_detail *detail = malloc(sizeof *detail);
     if (detail == NULL) {
         return 1;
     }
-    bench("bf16", 1, "dense", detail);
-    bench("bf16", 100, "sparse", detail);
-    bench("f16", 1, "dense", detail);
-    bench("f32", 1, "dense", detail);
-    bench("i8", 1, "codes", detail);
-    bench("q4_k", 1, "codes", detail);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (wanted(cases[i].type, argc, argv)) {
+            bench(cases[i].type, cases[i].one_in, cases[i].data, detail);
+        }
+    }
     free(detail);
     return 0;
 }

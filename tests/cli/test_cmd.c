@@ -202,7 +202,8 @@ static void check_options(const mlr_cmd *cmd)
         assert_int_equal(o->help[n - 1], '.');
         assert_in_range(o->help[0], 'A', 'Z');
         assert_int_equal(o->metavar == NULL, o->kind == MLR_OPT_FLAG);
-        assert_int_equal(o->choices != NULL, o->kind == MLR_OPT_CHOICE);
+        bool chooses = o->kind == MLR_OPT_CHOICE;
+        assert_true(o->choices != NULL ? chooses || o->kind == MLR_OPT_EACH : !chooses);
         assert_true(o->field < cmd->values_bytes);
         for (size_t k = 0; k < i; k++) {
             assert_string_not_equal(o->name, cmd->opt[k].name);

@@ -414,6 +414,70 @@ static void predicts_across_types(void **state)
     free(now);
 }
 
+/* Weight decay is a product, known but for rounding, whatever the type and block. */
+static void costs_little_to_shrink(void **state)
+{
+    (void)state;
+    enum { N = 40000 };
+    rng r = rng_new(19);
+    uint8_t *old = malloc(N * 4);
+    uint8_t *now = malloc(N * 4);
+    for (size_t i = 0; i < N; i++) {
+        float was = (float)(rng_normal(&r) * 0.02);
+        float is = was * 0.9995F;
+        memcpy(old + 4 * i, &was, sizeof was);
+        memcpy(now + 4 * i, &is, sizeof is);
+    }
+    strat_case c = pair_of(type("f32"), old, now, (size_t)N * 4);
+    c.block = 10000 * 4;
+    assert_true(round_trip(&c) < N / 40); /* a fifth of a bit each */
+    for (size_t i = 0; i < N; i++) {
+        uint16_t was = bf16_of(rng_normal(&r) * 0.02);
+        uint32_t bits = (uint32_t)was << 16;
+        float x = 0;
+        memcpy(&x, &bits, sizeof x);
+        mlr_store16(old + 2 * i, was);
+        mlr_store16(now + 2 * i, bf16_of((double)x * -1.03)); /* signs turn: no scale */
+    }
+    c = pair_of(type("bf16"), old, now, (size_t)N * 2);
+    (void)round_trip(&c);
+    for (size_t i = 0; i < N; i++) {
+        uint32_t bits = (uint32_t)mlr_load16(old + 2 * i) << 16;
+        float x = 0;
+        memcpy(&x, &bits, sizeof x);
+        mlr_store16(now + 2 * i, bf16_of((double)x * 1.03));
+    }
+    assert_true(round_trip(&c) < N / 16); /* half a bit: a few dozen mantissas in all */
+    free(old);
+    free(now);
+}
+
+/* A scale of zero, of integers, or beside factors is refused. */
+static void refuses_a_scale_without_sense(void **state)
+{
+    (void)state;
+    const char *const types[] = {"bf16", "i16"};
+    for (unsigned i = 0; i < 4; i++) {
+        uint8_t edges = i == 2 ? 1 : MLR_NEURAL_EDGES;
+        uint8_t scale = i == 1 ? 0 : 9;
+        const mlr_dtype *t = type(types[i == 3]);
+        uint8_t model[] = {MLR_NEURAL_SCALED, 3, edges, 1, 1, 127, 0, scale};
+        mlr_record r = {.dtype = t,
+                        .old_dtype = t,
+                        .new_bytes = 4096,
+                        .old_bytes = 4096,
+                        .model = model,
+                        .model_bytes = sizeof model};
+        mlr_neural_head h;
+        mlr_err err = {0};
+        mlr_status want = i == 0 ? MLR_OK : MLR_E_FORMAT;
+        assert_int_equal(mlr_neural_head_read(&r, &h, &err), want);
+        if (i == 0) {
+            assert_int_equal(h.scale, -5);
+        }
+    }
+}
+
 /* A cast to bf16 by rounding to nearest even is predicted exactly, bit for bit. */
 static void costs_nothing_to_cast(void **state)
 {
@@ -696,6 +760,8 @@ int main(void)
         cmocka_unit_test(mixing_goes_without_a_lag),
         cmocka_unit_test(predicts_across_types),
         cmocka_unit_test(costs_nothing_to_cast),
+        cmocka_unit_test(costs_little_to_shrink),
+        cmocka_unit_test(refuses_a_scale_without_sense),
         cmocka_unit_test(fits_a_small_device),
         cmocka_unit_test(rans_lanes_agree_on_random_tokens),
         cmocka_unit_test(refuses_a_token_the_table_lacks),

@@ -7,6 +7,7 @@
 #include "apply/host/host_kernels.h"
 #include "apply/neural_kernels.h"
 #include "apply/quant_model.h"
+#include "apply/quantise.h"
 #include "tests/support/rng.h"
 #include "tests/support/strat.h"
 #include "tests/support/test.h"
@@ -414,6 +415,44 @@ static void bears_absurd_scales_of_channels(void **state)
 /* --- hostile bytes ---------------------------------------------------------------------
  */
 
+/* Floats about as large as weights; of f32 the lower half of the mantissa is noise. */
+static void random_floats(rng *r, const mlr_dtype *t, uint8_t *to, size_t n)
+{
+    rng_fill(r, to, n * t->block_bytes);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *top = to + (i + 1) * t->block_bytes - 1;
+        uint8_t fields = t->id == MLR_DTYPE_F16 ? 0x28 : 0x3c;
+        *top = (uint8_t)((*top & 0x83) | fields);
+    }
+}
+
+/* The base as its writer quantised it costs next to nothing; a tuned one is given back. */
+static void predicts_what_the_reference_quantises(void **state)
+{
+    (void)state;
+    static const char *const from[] = {"f16", "bf16", "f32"};
+    static const char *const to[] = {"q8_0", "q4_0", "q4_1", "q5_0", "q5_1"};
+    enum { BLOCKS = 300 };
+    static uint8_t old[BLOCKS * 32 * 4], now[BLOCKS * 34];
+    rng r = rng_new(21);
+    for (unsigned k = 0; k < 15; k++) {
+        const mlr_dtype *was = type(from[k % 3]), *is = type(to[k / 3]);
+        random_floats(&r, was, old, (size_t)BLOCKS * 32);
+        mlr_quantise(was, old, is, now, BLOCKS);
+        strat_case c = case_of(is, old, now, (size_t)BLOCKS * is->block_bytes, 9);
+        c.old_dtype = was;
+        c.old_n = (size_t)BLOCKS * 32 * was->block_bytes;
+        assert_in_range(strat_round_trip(&c), 1, 12);
+        for (size_t b = 0; b < BLOCKS; b += 3) {
+            now[b * is->block_bytes] ^= (uint8_t)rng_below(&r, 8);
+            now[b * is->block_bytes + 5] ^= 1;
+        }
+        both_ways(c);
+        c.block = 7 * is->block_bytes;
+        both_ways(c);
+    }
+}
+
 static void bears_garbage(void **state)
 {
     (void)state;
@@ -481,6 +520,7 @@ int main(void)
         cmocka_unit_test(follows_a_change_of_scale),
         cmocka_unit_test(follows_scales_of_channels),
         cmocka_unit_test(bears_absurd_scales_of_channels),
+        cmocka_unit_test(predicts_what_the_reference_quantises),
         cmocka_unit_test(bears_garbage),
         cmocka_unit_test(refuses_a_cut_payload),
     };

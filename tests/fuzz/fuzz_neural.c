@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply/convert.h"
 #include "apply/decoder.h"
 #include "apply/host/host_kernels.h"
 
@@ -81,22 +82,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     model_bytes = model_bytes < rest ? model_bytes : rest;
     unsigned strategy = 16 + data[8] % 3;
     const mlr_dtype *now = type_of(data[0], strategy);
-    const mlr_dtype *was = data[1] == 0 ? now : type_of(data[1], strategy);
+    bool floats = strategy == MLR_STRATEGY_neural_quant && data[1] % 2 == 1;
+    const mlr_dtype *was = data[1] == 0 ? now
+                           : floats     ? mlr_dtype_get(MLR_DTYPE_F32 + data[1] / 2 % 3)
+                                        : type_of(data[1], strategy);
+    uint64_t source = mlr_group_source(was, now);
     const mlr_decoder *decoder = mlr_decoder_get(strategy);
     if (now->block_items > 1) {
         elements %= 100; /* blocks */
     }
-    if (decoder == NULL) {
+    if (decoder == NULL || source == 0) {
         return 0;
     }
     mlr_record r = {.decoder = decoder,
                     .dtype = now,
                     .old_dtype = was,
                     .new_bytes = elements * now->block_bytes,
-                    .old_bytes = elements * was->block_bytes,
+                    .old_bytes = elements * source,
                     .row = data[4],
                     .block_new = (uint32_t)(elements * now->block_bytes),
-                    .block_old = (uint32_t)(elements * was->block_bytes),
+                    .block_old = (uint32_t)(elements * source),
                     .model_bytes = model_bytes};
     mlr_err err = {0};
     mlr_decoder_need need = {0};

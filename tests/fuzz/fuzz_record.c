@@ -48,8 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                  .block_new = room,
                  .block_old = room,
                  .glue_new = room,
-                 .state_bytes = MLR_MAX_CHUNK,
-                 .work_bytes = MLR_MAX_CHUNK},
+                 .state_terms = MLR_MAX_CHUNK,
+                 .work_terms = MLR_MAX_CHUNK},
     };
     mlr_record_head r;
     mlr_err err = {0};
@@ -59,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mlr_cursor c = {.base = data + 1, .size = size - 1, .err = &err};
     if (mlr_record_read(&r, &c, &h, base_size, data[0] & 1) == MLR_OK) {
         refs_stay_inside(&r, base_size);
-        must(r.need.state_bytes <= h.need.state_bytes + h.need.state_bytes / 16 + 256);
+        must(r.need.terms.state <= h.need.state_terms &&
+             r.need.terms.work <= h.need.work_terms);
         must(!r.is_inline ||
              (r.payload >= data && r.payload + r.payload_bytes <= data + size));
     }

@@ -215,6 +215,57 @@ static void multiplies_as_the_reference(void **state)
     }
 }
 
+/* Any sequence of decisions, few of them surprising: bits come from this, chances go. */
+typedef struct said {
+    rng r;
+    uint32_t chance;
+    unsigned skew;
+} said;
+
+static unsigned say(void *ctx, uint32_t p16, unsigned bit)
+{
+    said *s = ctx;
+    (void)bit;
+    s->chance = p16;
+    return rng_below(&s->r, 65536) < (s->skew == 0 ? p16 : s->skew);
+}
+
+static void mixes_as_the_reference(void **state)
+{
+    (void)state;
+    const mlr_neural_kernels *fast = mlr_host_kernels()->neural;
+    if (fast == NULL || fast->quant_mixed == NULL) {
+        printf("skipped: no vector loops here\n");
+        return;
+    }
+    mlr_quant_mix *a = malloc(sizeof *a), *b = malloc(sizeof *b);
+    mlr_quant_mix_reset(a);
+    mlr_quant_mix_reset(b);
+    rng r = rng_new(36);
+    for (unsigned round = 0; round < 300000; round++) {
+        static const unsigned skews[] = {0, 10, 60000, 65530, 30000, 1};
+        unsigned node = (unsigned)rng_below(&r, MLR_QMIX_NODES);
+        said from[2] = {{.r = r, .skew = skews[round / 3000 % 6]}};
+        from[1] = from[0];
+        for (unsigned i = 0; i + 1 < MLR_QMIX_INPUTS; i++) {
+            size_t slot = (size_t)(i * 400 + rng_below(&r, 40));
+            a->at[i] = a->slot[1][slot];
+            b->at[i] = b->slot[1][slot];
+        }
+        a->kind = b->kind = round % 2;
+        a->rate_log = b->rate_log = 15 + round / 1000 % 2;
+        a->rate = b->rate = 1 << a->rate_log;
+        mlr_quant_coder coder[2] = {{say, &from[0]}, {say, &from[1]}};
+        unsigned want = mlr_quant_mixed(a, node, &coder[0], 0);
+        assert_int_equal(fast->quant_mixed(b, node, &coder[1], 0), want);
+        assert_int_equal(from[0].chance, from[1].chance);
+    }
+    assert_memory_equal(a->slot, b->slot, sizeof a->slot);
+    assert_memory_equal(a->weight, b->weight, sizeof a->weight);
+    free(a);
+    free(b);
+}
+
 /* How many random symbols meet both rANS decoders. */
 static unsigned long symbols = 1 << 20;
 
@@ -282,6 +333,7 @@ int main(int argc, char **argv)
                                        cmocka_unit_test(tokenises_as_without_it),
                                        cmocka_unit_test(requantises_as_the_reference),
                                        cmocka_unit_test(multiplies_as_the_reference),
+                                       cmocka_unit_test(mixes_as_the_reference),
                                        cmocka_unit_test(decodes_as_the_reference)};
     symbols = argc > 1 ? strtoul(argv[1], NULL, 10) : symbols;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,7 +133,12 @@ class Record:
     def block_old(self):
         if self.type is self.old_type:
             return self.block_new
-        return self.block_new // self.type.size * self.old_type.size
+        return self.block_new // self.type.size * self.group_source()
+
+    def group_source(self):
+        """Old bytes that become one group of new elements."""
+        need(self.type.items % self.old_type.items == 0, "old groups that fill new ones")
+        return self.type.items // self.old_type.items * self.old_type.size
 
     def check_old(self):
         if not self.old_bytes:
@@ -141,9 +146,8 @@ class Record:
             return
         want = self.new_bytes
         if self.type is not self.old_type:
-            need(self.type.items == self.old_type.items, "one element a group")
             need(want % self.type.size == 0, "whole elements in a conversion")
-            want = want // self.type.size * self.old_type.size
+            want = want // self.type.size * self.group_source()
         need(self.old_bytes == want, "references that cover every element")
 
     def decode(self, payload, old, n, first):

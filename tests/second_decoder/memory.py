@@ -67,6 +67,7 @@ def neural(rec):
 def quant(rec):
     shape, c = SHAPES[rec.type.name], Cursor(rec.model)
     form, state, codes = c.u8(), 0, 4096 * shape.items
+    made = 0 if rec.type is rec.old_type else 32 * rec.type.size
     if shape.supers:
         codes = 32 * shape.items
         c.varint()
@@ -77,10 +78,10 @@ def quant(rec):
         c.take(c.varint())
     if form & 1:
         mixing = 2 * (64 * (3008 + 8) + 5 * 1024 + 20) + 17 * 4 * 585
-        return state, 8 * codes + mixing
+        return state, 8 * codes + mixing + made
     for kind in range(3):
         if shape.numbers(kind, 1):
             count, tokens = c.u8(), c.u8()
             c.take(c.varint())
             state += _tables(count, tokens, form & 2)
-    return state, 5 * codes
+    return state, 5 * codes + made

@@ -4,7 +4,7 @@ from bits import HALF, Bits, RawBits, Rans, learn, read_tables, residual
 from mix import squash, stretch
 
 M32 = 0xFFFFFFFF
-MIX, NARROW, FACTORS, CHANGES = 1, 2, 4, 8
+MIX, NARROW, FACTORS, CHANGES, SCALED = 1, 2, 4, 8, 16
 
 
 class Number:
@@ -121,6 +121,9 @@ class Model:
         if self.form & FACTORS:
             self.rank, self.shift = c.u8(), c.u8() - 64
             factors = c.take(c.varint())
+        self.scale = 0
+        if self.form & SCALED:
+            self.scale = fold_back(c.varint((1 << 32) - 1))
         self.check(rec, count, tokens)
         self.raw = self.classes * self.edges * (2 if self.lag else 1)
         self.where, self.tables = list(range(128)), []
@@ -133,7 +136,7 @@ class Model:
 
     def check(self, rec, count, tokens):
         most = 32 + (self.now.bits - 5 << (1 if self.now.size == 8 else 2))
-        need(self.form <= 15 and 1 <= self.classes <= 16 and self.edges in (1, 8), "neural model")
+        need(self.form <= 31 and 1 <= self.classes <= 16 and self.edges in (1, 8), "neural model")
         if self.form & CHANGES:
             need(count == tokens == 0 and self.edges == 1, "neural model")
         else:
@@ -141,6 +144,9 @@ class Model:
         if self.lag:
             need(512 <= self.lag < rec.new_bytes and not self.convert and not self.rank and
                  self.edges == 1 and not self.form & (MIX | CHANGES), "neural lag")
+        if self.form & SCALED:
+            need(self.scale and self.now.is_float and not self.convert and self.edges == 8 and
+                 not self.form & FACTORS, "neural scale")
         if self.form & FACTORS:
             elements = rec.new_bytes // self.now.size
             need(self.row and self.now.is_float and 1 <= self.rank <= 64, "neural factors")
@@ -202,7 +208,19 @@ class Model:
         else:
             s <<= self.shift
         limit = (1 << self.room) - 1
-        s = max(-limit, min(limit, s))
+        return self.sum_of(old, max(-limit, min(limit, s)))
+
+    def scaled(self, old):
+        _, field, mantissa = self.was.parts(old)
+        mantissa |= 1 << self.was.m if field else 0
+        k = max(field, 1) - self.k_base
+        if k > self.k_most:
+            return self.unmoved(old)
+        x = mantissa << k if k >= 0 else mantissa >> -k
+        s = x * abs(self.scale) >> 32
+        return self.sum_of(old, -s if (self.scale < 0) != bool(old & self.was.sign) else s)
+
+    def sum_of(self, old, s):
         negative, field, mantissa = self.was.parts(old)
         mantissa |= 1 << self.was.m if field else 0
         k = max(field, 1) - self.k_base
@@ -219,7 +237,10 @@ class Model:
 
     def predict(self, old, element, flag):
         """Expected ordered number, raw context, whether the residual is turned around."""
-        bits, edge, flip = self.moved(old, element) if self.rank else self.unmoved(old)
+        if self.scale:
+            bits, edge, flip = self.scaled(old)
+        else:
+            bits, edge, flip = self.moved(old, element) if self.rank else self.unmoved(old)
         below = max(self.top - self.now.scale(bits), 0)
         raw = min(below, self.classes - 1) + (self.classes if flag else 0)
         if self.edges > 1:

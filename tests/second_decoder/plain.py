@@ -1,4 +1,7 @@
 """The plain strategies: docs/CODEC.md, part one."""
+import math
+import struct
+
 from basics import Bad, Cursor, expand, expand_all, fold_back, from_ordered, need, to_ordered
 
 
@@ -37,7 +40,78 @@ def convert_one(x, a, b):
     return infinite if bits >= to_top << to_m else sign | bits
 
 
+def f32(x):
+    """Rounded as f32: exact after one operation on f32 numbers, which doubles round finely."""
+    try:
+        return struct.unpack("<f", struct.pack("<f", x))[0]
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
+
+
+def half_bytes(x):
+    """f16: too large is infinite."""
+    try:
+        return struct.pack("<e", x)
+    except OverflowError:
+        return b"\x00\x7c" if x > 0 else b"\x00\xfc"
+
+
+def numbers(old, a):
+    """Floats as they are; what is no number is 0."""
+    for i in range(0, len(old), a.size):
+        x = int.from_bytes(old[i : i + a.size], "little")
+        sign, e, frac, m = _split_float(x, a)
+        top = (1 << a.exp_bits) - 1
+        value = 0.0 if e == top else math.ldexp(frac | (1 << m if e else 0), max(e, 1) - (top >> 1) - m)
+        yield -value if sign and e != top else value
+
+
+def _whole(x, most):
+    """Without the fraction, within 0 and most; 0 for what is endless."""
+    return 0 if not math.isfinite(x) else max(0, min(most, math.trunc(x)))
+
+
+def quantise_block(xs, name):
+    """CODEC.md, A.1: 32 floats as a block of ggml's reference quantiser."""
+    far = max(xs, key=abs) if any(xs) else 0.0
+    low, high = min(xs), max(xs)
+    top = 31 if name[1] == "5" else 15
+    if name == "q8_0":
+        d = f32(abs(far) / 127)
+    elif name[3] == "0":
+        d = f32(far / -((top + 1) // 2))
+    else:
+        d = f32(f32(high - low) / top)
+    by = 0.0 if d == 0 or math.isinf(d) else f32(1 / d)
+    head = half_bytes(d)
+    if math.isinf(by):
+        by = math.nan  # whatever is multiplied is endless: code 0
+    if name == "q8_0":
+        codes = []
+        for x in xs:
+            v = f32(x * by)
+            n = 0 if not math.isfinite(v) else min(127, math.floor(abs(v) + 0.5))
+            codes.append((n if v > 0 else -n) & 255)
+        return head + bytes(codes)
+    if name[3] == "0":
+        codes = [_whole(f32(f32(x * by) + (top + 1) // 2 + 0.5), top) for x in xs]
+    else:
+        head += half_bytes(low)
+        codes = [_whole(f32(f32(f32(x - low) * by) + 0.5), top) for x in xs]
+    if top == 31:
+        head += sum((c >> 4) << i for i, c in enumerate(codes)).to_bytes(4, "little")
+    return head + bytes(codes[i] & 15 | (codes[i + 16] & 15) << 4 for i in range(16))
+
+
+def quantised(old, a, b):
+    need(a.name in ("f16", "bf16", "f32") and b.name in ("q4_0", "q4_1", "q5_0", "q5_1", "q8_0"), "type to quantise")
+    xs = list(numbers(old, a))
+    return b"".join(quantise_block(xs[i : i + 32], b.name) for i in range(0, len(xs), 32))
+
+
 def converted(old, a, b):
+    if b.kind == "block":
+        return quantised(old, a, b)
     need(a.kind == b.kind == "float" and a.bits >= 16 and b.bits >= 16, "floats to convert")
     out = bytearray()
     for i in range(0, len(old), a.size):

@@ -1,5 +1,6 @@
 """neural-quant: docs/CODEC.md, part four."""
 from basics import Bad, Cursor, fold_back, from_ordered, need, to_ordered
+from plain import converted
 from bits import HALF, Bits, RawBits, Rans, learn, p16, read_tables, residual
 from mix import squash, stretch
 
@@ -345,7 +346,7 @@ class Predictor:
 # --- the model ----------------------------------------------------------------------------
 class Model:
     def __init__(self, rec):
-        need(rec.type.name in SHAPES and rec.old_type is rec.type, "quantised type")
+        need(rec.type.name in SHAPES and (rec.old_type is rec.type or rec.old_type.kind == "float"), "quantised type")
         self.packing = Packing(rec)
         self.shape = s = self.packing.shape
         c = Cursor(rec.model)
@@ -566,6 +567,8 @@ def decode(rec, payload, old, n, first):
     if rec.prepared is None:
         rec.prepared = Model(rec)
     model, size = rec.prepared, rec.type.size
+    if rec.old_type is not rec.type:
+        old = converted(old, rec.old_type, rec.type)
     blocks, rest = n // size, n % size
     need(len(old) >= blocks * size and len(payload) >= rest, "an old block for each new one")
     tail = bytes(payload[len(payload) - rest :])

@@ -78,9 +78,11 @@ static void with_arena(world *w)
     /* As badly aligned as can be. */
     uint8_t *arena = whole + (GUARD - (uintptr_t)whole % GUARD) + 1;
     in_arena(w, arena, n);
-    for (uint8_t *p = whole; p < whole + n + 2 * GUARD + 1; p++) {
-        bool outside = p < arena || p >= arena + n;
-        o->overran |= outside && *p != POISON;
+    for (const uint8_t *p = whole; p < arena; p++) {
+        o->overran |= *p != POISON;
+    }
+    for (const uint8_t *p = arena + n; p < whole + n + 2 * GUARD + 1; p++) {
+        o->overran |= *p != POISON;
     }
     while (o->untouched < n && arena[n - 1 - o->untouched] == POISON) {
         o->untouched++;

@@ -10,7 +10,7 @@ profdata=$(tool llvm-profdata) && cov=$(tool llvm-cov) || exit 1
 "$profdata" merge -sparse "$folder"/prof/*.profraw -o "$folder/all.profdata" || exit 1
 objects=$folder/mallorn
 for t in "$@"; do
-    objects="$objects -object $t"
+    [ -x "$t" ] && objects="$objects -object $t"
 done
 "$cov" export $objects -instr-profile="$folder/all.profdata" -format=lcov \
     >"$folder/all.lcov" 2>"$folder/cov.log" || { cat "$folder/cov.log"; exit 1; }

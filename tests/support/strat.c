@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply/convert.h"
 #include "apply/host/heap.h"
 #include "apply/host/inflate_zstd.h"
 #include "tests/support/test.h"
@@ -39,7 +40,8 @@ void strat_record(const strat_case *c, mlr_record *r)
     if (c->old != NULL) {
         r->block_old = old_dtype == c->dtype
                            ? block
-                           : block / c->dtype->block_bytes * old_dtype->block_bytes;
+                           : block / c->dtype->block_bytes *
+                                 (uint32_t)mlr_group_source(old_dtype, c->dtype);
     }
 }
 
@@ -62,7 +64,10 @@ static size_t old_part(const side *s, uint64_t first, size_t n, size_t *at)
         *at = 0;
         return 0;
     }
-    size_t from = s->r->dtype->block_bytes, to = s->r->old_dtype->block_bytes;
+    size_t from = s->r->dtype->block_bytes;
+    size_t to = s->r->old_dtype == s->r->dtype
+                    ? from
+                    : (size_t)mlr_group_source(s->r->old_dtype, s->r->dtype);
     *at = (size_t)first / from * to;
     size_t end = first + n == s->c->n ? s->c->old_n : ((size_t)first + n) / from * to;
     if (s->r->old_dtype == s->r->dtype) {

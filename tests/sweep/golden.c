@@ -7,20 +7,43 @@
 
 #include "apply/host/inflate_zstd.h"
 
-#define HOME "tests/golden/patches/v1/"
+/* Each version of the format has a folder; those that are not there hold nothing. */
+static const char *const homes[] = {"tests/golden/patches/v1/", "tests/golden/patches/v2/"};
+enum { HOMES = sizeof homes / sizeof homes[0] };
+
+typedef struct golden_case {
+    const char *home;
+    char name[64], base[128];
+} golden_case;
+
+/* The case of that number; how many there are where there is none. */
+static size_t find_case(size_t which, golden_case *found)
+{
+    size_t n = 0;
+    for (size_t h = 0; h < HOMES; h++) {
+        char path[256], line[512];
+        snprintf(path, sizeof path, "%scases.txt", homes[h]);
+        FILE *f = fopen(path, "r");
+        while (f != NULL && n <= which && fgets(line, sizeof line, f) != NULL) {
+            bool counts =
+                line[0] != '#' && sscanf(line, "%63s %127s", found->name, found->base) == 2;
+            found->home = homes[h];
+            n += counts;
+        }
+        if (f != NULL) {
+            fclose(f);
+        }
+        if (n > which) {
+            return n;
+        }
+    }
+    return n;
+}
 
 size_t golden_count(void)
 {
-    char line[512];
-    size_t n = 0;
-    FILE *f = fopen(HOME "cases.txt", "r");
-    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
-        n += line[0] != '#';
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    return n;
+    golden_case ignored;
+    return find_case(SIZE_MAX - 1, &ignored);
 }
 
 static uint8_t *read_file(const char *path, size_t *n)
@@ -42,13 +65,13 @@ static uint8_t *read_file(const char *path, size_t *n)
     return data;
 }
 
-static bool read_bases(golden *g, const char *base)
+static bool read_bases(golden *g, const golden_case *c)
 {
     char path[512];
     struct stat st;
     mlr_patch_header h;
     mlr_err err = {0};
-    snprintf(path, sizeof path, HOME "base/%s", base);
+    snprintf(path, sizeof path, "%sbase/%s", c->home, c->base);
     bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     if (mlr_patch_header_read(&h, g->patch, g->patch_bytes, &err) != MLR_OK ||
         h.base_count > APPLY_MEMBERS) {
@@ -58,8 +81,8 @@ static bool read_bases(golden *g, const char *base)
     mlr_patch_member m;
     while (mlr_patch_base(&h, &iter, &m)) {
         if (folder) {
-            snprintf(path, sizeof path, HOME "base/%s/%.*s", base, (int)m.name_bytes,
-                     m.name);
+            snprintf(path, sizeof path, "%sbase/%s/%.*s", c->home, c->base,
+                     (int)m.name_bytes, m.name);
         }
         size_t i = g->bases++;
         g->base[i] = read_file(path, &g->base_bytes[i]);
@@ -70,32 +93,18 @@ static bool read_bases(golden *g, const char *base)
     return true;
 }
 
-static bool find_case(size_t which, char name[64], char base[128])
-{
-    char line[512];
-    FILE *f = fopen(HOME "cases.txt", "r");
-    bool found = false;
-    while (f != NULL && !found && fgets(line, sizeof line, f) != NULL) {
-        if (line[0] != '#' && which-- == 0) {
-            found = sscanf(line, "%63s %127s", name, base) == 2;
-        }
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    return found;
-}
-
 bool golden_load(golden *g, size_t which)
 {
-    char base[128], path[256];
+    char path[256];
+    golden_case c;
     memset(g, 0, sizeof *g);
-    if (!find_case(which, g->name, base)) {
+    if (find_case(which, &c) <= which) {
         return false;
     }
-    snprintf(path, sizeof path, HOME "%s.patch", g->name);
+    memcpy(g->name, c.name, sizeof g->name);
+    snprintf(path, sizeof path, "%s%s.patch", c.home, c.name);
     g->patch = read_file(path, &g->patch_bytes);
-    if (g->patch == NULL || !read_bases(g, base)) {
+    if (g->patch == NULL || !read_bases(g, &c)) {
         return false;
     }
     g->inflater = mlr_inflate_zstd();

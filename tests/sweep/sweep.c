@@ -25,9 +25,9 @@
 enum { MOST_JOBS = 64, MOST_UNITS = 4096, MOST_TOLD = 8, CASE_SECONDS = 1200 };
 
 static const sweep_class *const classes[] = {
-    &sweep_calls,  &sweep_kills,     &sweep_stops,   &sweep_power,   &sweep_allocs,
-    &sweep_damage, &sweep_leftovers, &sweep_models,  &sweep_budgets, &sweep_pairs,
-    &sweep_inputs, &sweep_cover,     &sweep_product,
+    &sweep_calls,  &sweep_weak_calls, &sweep_kills,     &sweep_stops,   &sweep_power,
+    &sweep_allocs, &sweep_damage,     &sweep_leftovers, &sweep_models,  &sweep_budgets,
+    &sweep_pairs,  &sweep_inputs,     &sweep_cover,     &sweep_product,
 };
 enum { CLASSES = sizeof classes / sizeof classes[0] };
 

@@ -41,8 +41,8 @@ typedef struct sweep_class {
     void (*run)(sweep *s);
 } sweep_class;
 
-extern const sweep_class sweep_calls, sweep_kills, sweep_stops, sweep_power, sweep_allocs,
-    sweep_damage, sweep_leftovers, sweep_models, sweep_budgets, sweep_pairs, sweep_inputs,
-    sweep_cover, sweep_product;
+extern const sweep_class sweep_calls, sweep_weak_calls, sweep_kills, sweep_stops,
+    sweep_power, sweep_allocs, sweep_damage, sweep_leftovers, sweep_models, sweep_budgets,
+    sweep_pairs, sweep_inputs, sweep_cover, sweep_product;
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "tests/sweep/sweep_job.h"
 
-static const job *const tables[] = {apply_jobs, make_jobs, read_jobs};
+static const job *const tables[] = {apply_jobs, make_jobs, read_jobs, threaded_jobs};
 
 static const job *job_at(size_t which)
 {
@@ -53,7 +53,7 @@ static void check(sweep *s, job_run *r, size_t nth, bool from_then_on)
 
 static void run(sweep *s)
 {
-    job_run r;
+    job_run r = {.weak = false};
     const job *j = job_at(s->unit / RANDOM_FORMATS);
     random_format format = (random_format)(s->unit % RANDOM_FORMATS);
     if (!job_begin(&r, j, format, s->seed * 100 + 99)) {

@@ -98,7 +98,7 @@ static void check_heap(sweep *s, job_run *r, size_t budget, size_t peak)
 
 static void run_heaps(sweep *s, unsigned which)
 {
-    job_run r;
+    job_run r = {.weak = false};
     random_format format = (random_format)(which % RANDOM_FORMATS);
     if (!job_begin(&r, &commands[which / RANDOM_FORMATS], format, s->seed * 100 + 80)) {
         sweep_next(s);

@@ -2,6 +2,7 @@
  * R10: the fuzz targets on seeds that were changed at random: their own programs, built by
  * any compiler, which stop at a broken promise.
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,15 +11,31 @@
 
 #include "tests/sweep/sweep.h"
 
-enum { PARTS = 4, INPUTS = 10000 };
+enum { PARTS = 4, INPUTS = 10000, MOST_TARGETS = 64, NAME = 64 };
 
-static const char *const targets[] = {"apply",       "decoders",    "gguf",
-                                      "neural",      "onnx",        "profile",
-                                      "safetensors", "shard_index", "tflite"};
+static char targets[MOST_TARGETS][NAME];
+static size_t target_count;
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* Each target has a folder of seeds. */
 static unsigned units(void)
 {
-    return PARTS * (unsigned)(sizeof targets / sizeof targets[0]);
+    DIR *d = target_count == 0 ? opendir("tests/fuzz/corpus") : NULL;
+    for (const struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] != '.' && target_count < MOST_TARGETS &&
+            strlen(e->d_name) < NAME) {
+            memcpy(targets[target_count++], e->d_name, strlen(e->d_name) + 1);
+        }
+    }
+    if (d != NULL) {
+        closedir(d);
+        qsort(targets, target_count, NAME, by_name);
+    }
+    return PARTS * (unsigned)target_count;
 }
 
 static void run(sweep *s)

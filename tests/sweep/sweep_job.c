@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ const job apply_jobs[] = {
      P | JOB_DICT,
      "out",
      {"patch", "old", "p", "-o", "out", "--dict", "d", QUIET}},
+    {"patch from a pipe", P | JOB_PIPE, "out", {"patch", "old", "-", "-o", "out", QUIET}},
     {"patch --resume", P | JOB_RESUMES, "out", {NULL}},
     {"patch -f --resume", P | JOB_RESUMES | JOB_STANDS, "out", {NULL}},
     {"patch, several files",
@@ -77,6 +79,15 @@ const job read_jobs[] = {
     {.name = NULL},
 };
 
+#define THREADS "--quiet", "--threads", "3"
+
+const job threaded_jobs[] = {
+    {"patch --threads 3", P, "out", {"patch", "old", "p", "-o", "out", THREADS}},
+    {"diff --threads 3", T, "out", {"diff", "old", "new", "-o", "out", THREADS}},
+    {"analyze --threads 3", T, NULL, {"analyze", "old", "new", "--threads", "3"}},
+    {.name = NULL},
+};
+
 /* --- running ---------------------------------------------------------------------------
  */
 
@@ -84,6 +95,13 @@ void job_heal(job_run *r)
 {
     fault_sys_init(&r->fault);
     r->fault.no_sync = true;
+    if (r->weak) {
+        r->fault.no_replace_unknown = true;
+        r->fault.always[FAULT_OPENAT_BENEATH] = ENOSYS;
+        r->fault.always[FAULT_FALLOCATE] = EOPNOTSUPP;
+        r->fault.always[FAULT_EXCHANGE] = EINVAL;
+        r->fault.always[FAULT_COPY_FILE_RANGE] = ENOSYS;
+    }
     mlr_heap_init(&r->heap);
     r->cancel_at = 0;
 }
@@ -100,6 +118,12 @@ static const mlr_sys *sys_of(job_run *r)
     return r->sys != NULL ? r->sys : &r->fault.sys;
 }
 
+/* Dictionaries hold the time. */
+static const char *environment(const char *name)
+{
+    return strcmp(name, "SOURCE_DATE_EPOCH") == 0 ? "1700000000" : NULL;
+}
+
 static int run_command(job_run *r, const char *const *word)
 {
     const char *argv[JOB_WORDS + 2] = {"mallorn"};
@@ -113,6 +137,7 @@ static int run_command(job_run *r, const char *const *word)
     mlr_cli cli = {.alloc = &r->heap.alloc,
                    .sys = sys_of(r),
                    .tick = &tick,
+                   .env = environment,
                    .width = 80,
                    .utf8 = true,
                    .out = open_memstream(&out, &out_n),
@@ -160,14 +185,38 @@ static int run_patcher(job_run *r)
     return mlr_exit_code(&err);
 }
 
+int job_command(job_run *r, const char *const *word)
+{
+    job_heal(r);
+    return run_command(r, word);
+}
+
 void job_look(job_run *r)
 {
     tree_release(&r->now);
     tree_read(&r->now);
 }
 
+/* Small enough for the pipe to hold all of it. */
+static void put_into_pipe(void)
+{
+    static uint8_t bytes[1 << 16];
+    int ends[2], fd = open("p", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
+    if (n < 0 || n == sizeof bytes || pipe2(ends, O_CLOEXEC) != 0 ||
+        write(ends[1], bytes, (size_t)n) != n || dup2(ends[0], STDIN_FILENO) < 0) {
+        abort();
+    }
+    close(fd);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int job_do(job_run *r)
 {
+    if ((r->job->flags & JOB_PIPE) != 0) {
+        put_into_pipe();
+    }
     bool resumes = (r->job->flags & JOB_RESUMES) != 0;
     int code = resumes ? run_patcher(r) : run_command(r, r->job->word);
     job_look(r);
@@ -350,7 +399,9 @@ static void remove_new(tree *t)
 
 bool job_begin(job_run *r, const job *j, random_format format, uint64_t seed)
 {
+    bool weak = r->weak;
     memset(r, 0, sizeof *r);
+    r->weak = weak;
     r->job = j;
     job_heal(r);
     temp_dir_make(&r->dir);

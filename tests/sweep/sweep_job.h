@@ -19,8 +19,9 @@ typedef enum job_flag {
     JOB_STANDS = 2,  /* something stands where the output goes */
     JOB_RESUMES = 4, /* through the library, with a checkpoint every few blocks */
     JOB_DICT = 8,
-    JOB_PATCH = 16, /* needs "p", the patch */
-    JOB_TARGET = 32 /* needs "new" */
+    JOB_PATCH = 16,  /* needs "p", the patch */
+    JOB_TARGET = 32, /* needs "new" */
+    JOB_PIPE = 64    /* the patch comes through a pipe */
 } job_flag;
 
 typedef struct job {
@@ -32,6 +33,8 @@ typedef struct job {
 
 /* Those that apply, those that make, and those that only read, up to a NULL name. */
 extern const job apply_jobs[], make_jobs[], read_jobs[];
+/* On several threads: their system calls come in any order. */
+extern const job threaded_jobs[];
 
 typedef struct job_run {
     const job *job;
@@ -39,6 +42,7 @@ typedef struct job_run {
     fault_sys fault;
     mlr_heap heap;
     const mlr_sys *sys; /* NULL: `fault` */
+    bool weak;          /* a system that lacks what older and other ones lack */
     size_t cancel_at;   /* 0: never; n: asked to stop from the n-th system call on */
     struct mlr_cli *cli;
     struct mlr_patcher *patcher;
@@ -49,9 +53,12 @@ typedef struct job_run {
 } job_run;
 
 /* Makes models, patch and folder, enters it, and runs once undisturbed. False where these
-   are not worth a sweep. */
+   are not worth a sweep. `weak` must be set before. */
 bool job_begin(job_run *r, const job *j, random_format format, uint64_t seed);
 void job_end(job_run *r);
+
+/* Runs another command in the folder, undisturbed. */
+int job_command(job_run *r, const char *const *word);
 
 /* The folder as it was before. */
 void job_reset(job_run *r);

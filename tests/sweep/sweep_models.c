@@ -15,6 +15,7 @@
 #include "tests/support/random_pair.h"
 #include "tests/support/temp_dir.h"
 #include "tests/sweep/sweep.h"
+#include "tui/cli/cmd.h"
 
 enum { ROUNDS = 8, MOST_BYTES = 6000, EVERY_TRIP = 61 };
 
@@ -76,12 +77,46 @@ static const char *trip(hostile *h, const uint8_t *data, size_t n)
     return h->heap.used == 0 ? NULL : "memory that is given back";
 }
 
+/* A command that looks at it: says what it is, or refuses it. */
+static const char *look(hostile *h, const char *const *argv, int argc)
+{
+    char *out = NULL, *said = NULL;
+    size_t out_n = 0, said_n = 0;
+    mlr_cli cli = {.alloc = &h->heap.alloc,
+                   .width = 80,
+                   .out = open_memstream(&out, &out_n),
+                   .err = open_memstream(&said, &said_n)};
+    int code = mlr_cli_run(&cli, argc, argv);
+    fclose(cli.out);
+    fclose(cli.err);
+    free(out);
+    free(said);
+    return code != 0 && code != 12 && code != 9 ? argv[1]
+           : h->heap.used != 0                  ? "memory that is given back"
+                                                : NULL;
+}
+
+static const char *looks(hostile *h)
+{
+    const char *const info[] = {"mallorn", "info", "-jtsmd", h->new_path};
+    const char *const text[] = {"mallorn", "info", "-tsmd", h->new_path};
+    const char *const both[] = {"mallorn", "analyze",   h->old_path, h->new_path,
+                                "--json",  "--threads", "1"};
+    const char *const back[] = {"mallorn",   "analyze",   h->new_path,
+                                h->old_path, "--threads", "1"};
+    const char *wrong = look(h, info, 4);
+    wrong = wrong == NULL ? look(h, text, 4) : wrong;
+    wrong = wrong == NULL ? look(h, both, 7) : wrong;
+    return wrong == NULL ? look(h, back, 6) : wrong;
+}
+
 static void check(sweep *s, hostile *h, const uint8_t *data, size_t n, const char *how,
                   size_t at)
 {
     const char *wrong = parse(data, n);
     if (wrong == NULL && s->tally->cases % EVERY_TRIP == 0) {
         wrong = trip(h, data, n);
+        wrong = wrong == NULL ? looks(h) : wrong;
     }
     if (wrong != NULL) {
         sweep_fail(s, "%s at %zu: broken: %s", how, at, wrong);

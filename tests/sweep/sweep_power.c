@@ -76,7 +76,7 @@ static void check(sweep *s, job_run *r, const disk_log *l, size_t done, unsigned
 static void run(sweep *s)
 {
     static disk_log l;
-    job_run r;
+    job_run r = {.weak = false};
     size_t n = jobs_in(apply_jobs), which = s->unit / (RANDOM_FORMATS * ROUNDS);
     const job *j = which < n ? &apply_jobs[which] : &make_jobs[which - n];
     random_format format = (random_format)(s->unit % RANDOM_FORMATS);

@@ -269,6 +269,7 @@ static void made_up(void)
                                          .whole = i != 4};
     }
     snprintf(o->folder.path, sizeof o->folder.path, "/home/me/models");
+    snprintf(o->home, sizeof o->home, "/home/me");
     o->folder.entry = entry;
     o->folder.count = sizeof entry / sizeof *entry;
     o->folder.hidden = 3;

@@ -178,14 +178,6 @@ static void the_menu_of_strategies(void **state)
     at_every_size("decide_strategy");
 }
 
-static void what_if_and_auto_tune(void **state)
-{
-    (void)state;
-    run("@size 45 140\nf \"name:mlp !same\" <Enter> * e \"xor-pl\" <Enter> M F\n"
-        "b \"size\" <Enter> \"150M\" <Enter> 4 j l l l l l l t");
-    at_every_size("decide_tune");
-}
-
 static void the_command_line(void **state)
 {
     (void)state;
@@ -283,33 +275,6 @@ static void what_does_not_travel_offers_no_choice(void **state)
     assert_int_equal(app.desk.choices.done, 0);
 }
 
-static void auto_tune_finds_the_smaller_strategy(void **state)
-{
-    (void)state;
-    run("@size 45 140\nf \"name:mlp !same\" <Enter> * e \"xor-pl\" <Enter> M F 4 t");
-    run("<Enter>");
-    const mlr_ui_row *r = row_named("model.layers.20.mlp.up_proj.weight");
-    assert_string_equal(r->strategy, "neural");
-    assert_int_equal(r->level, 9); /* made up: higher levels are smaller */
-    run("u");
-    assert_string_equal(r->strategy, "xor-planes");
-}
-
-static void a_memory_budget_keeps_out_what_breaks_it(void **state)
-{
-    (void)state;
-    mlr_tuner t;
-    mlr_tuner_init(&t, &heap.alloc);
-    app.desk.budgets.memory = 8 << 20;
-    assert_true(mlr_tuner_solve(&t, &app));
-    for (size_t g = 0; g < t.groups; g++) {
-        assert_true(!t.group[g].ticked ||
-                    t.group[g].option[t.group[g].best].memory <= 8 << 20);
-    }
-    assert_true(t.fits);
-    mlr_tuner_release(&t);
-}
-
 static void quitting_asks_only_where_something_would_be_lost(void **state)
 {
     (void)state; /* no state folder: choices cannot be kept */
@@ -326,7 +291,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_table_with_forecasts_and_budgets),
         TEST(the_menu_of_strategies),
-        TEST(what_if_and_auto_tune),
         TEST(the_command_line),
         TEST(an_export_before_it_starts),
         TEST(an_export_that_is_done),
@@ -334,8 +298,6 @@ int main(void)
         TEST(dot_repeats_on_the_next_row),
         TEST(marked_rows_change_as_one_step),
         TEST(what_does_not_travel_offers_no_choice),
-        TEST(auto_tune_finds_the_smaller_strategy),
-        TEST(a_memory_budget_keeps_out_what_breaks_it),
         TEST(quitting_asks_only_where_something_would_be_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

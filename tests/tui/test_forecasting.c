@@ -270,8 +270,7 @@ static void a_paused_export_stands_still_and_goes_on(void **state)
              "\"%s/p.sftp\" <Enter> j <Enter> <C-u> <Enter> j <Enter> <C-u> <Enter>",
              folder);
     run(script);
-    mlr_app_key(&app, 'S');
-    mlr_app_key(&app, 'p');
+    run("@hurry S p\n@expect paused; p goes on");
     assert_true(atomic_load(&app.exporter.paused));
     double start = seconds(CLOCK_MONOTONIC);
     uint64_t before = 0;
@@ -454,6 +453,19 @@ static void a_hundred_thousand_tensors_stay_quick(void **state)
     (void)cpu_of("u", &g);
     (void)cpu_of("4", &g);
     assert_true(cpu_of("j", &g) < 0.05);
+    print_message("strategies for all, tree, detail:\n");
+    (void)cpu_of("1", &g);
+    assert_true(cpu_of("e", &g) < 0.05);
+    assert_true(cpu_of("n", &g) < 0.05);
+    (void)cpu_of("<Esc>", &g);
+    (void)cpu_of("2", &g); /* is made once */
+    (void)cpu_of("o", &g); /* opens every module */
+    assert_true(cpu_of("j", &g) < 0.05);
+    assert_true(cpu_of("G", &g) < 0.05);
+    assert_true(cpu_of("k", &g) < 0.05);
+    assert_true(cpu_of("3", &g) < 0.05);
+    assert_true(cpu_of("]", &g) < 0.05);
+    assert_true(cpu_of("[", &g) < 0.05);
     mlr_grid_release(&g);
     mlr_desk_clear(&app.desk);
     mlr_session_release(&app.session);

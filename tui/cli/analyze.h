@@ -13,7 +13,7 @@
 
 typedef struct mlr_analyze_wish {
     const char *tensor; /* key or name; NULL: all */
-    uint64_t level, threads;
+    uint64_t level, threads, max_memory;
     bool quick, full, predict, no_predict, no_cache, json, csv, single, quiet;
     unsigned progress;
 } mlr_analyze_wish;
@@ -110,6 +110,8 @@ typedef struct mlr_analyze_one {
     mlr_analyze_strategy strategy[MLR_ANALYZE_STRATEGIES];
     unsigned strategies; /* 0: not predicted, or nothing to choose */
     int best;            /* index of the recommended one, or -1 */
+    int fastest;         /* of the one that is applied fastest, or -1 */
+    uint64_t max_memory; /* both need no more; 0: no bound */
     mlr_rule_of_thumb thumb;
     int thumb_at; /* its strategy among those tried, or -1 */
     char tip[64]; /* why there is nothing to choose; "" */

@@ -459,6 +459,7 @@ static void put_strategies(mlr_json *j, const mlr_analyze_one *one)
         mlr_json_text(j, "strategy", mlr_decoder_get(s->id)->name);
         mlr_json_bool(j, "suits", s->suits);
         mlr_json_bool(j, "recommended", one->best == (int)i);
+        mlr_json_bool(j, "fastest", one->fastest == (int)i);
         mlr_json_text(j, "why_not", mlr_analyze_reason(one, s, reason));
         mlr_json_array(j, "levels");
         for (unsigned k = 0; s->suits && k < one->levels; k++) {
@@ -510,6 +511,7 @@ void mlr_analyze_one_json(mlr_analyze *a, const mlr_analyze_one *one)
     }
     mlr_json_end(j);
     mlr_json_text(j, "note", one->tip);
+    mlr_json_u64(j, "max_memory", one->max_memory);
     put_strategies(j, one);
     put_thumb(j, &one->thumb);
     mlr_json_end(j);

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "apply/host/printable.h"
+#include "codec/price.h"
 #include "tui/cli/analyze.h"
 #include "tui/cli/text.h"
 
@@ -154,17 +155,41 @@ static void list_strategies(const mlr_analyze *a, mlr_analyze_one *one)
     }
 }
 
-/* The smallest at the level that was asked for; the first of equals. */
+static bool within(const mlr_analyze_one *one, const mlr_prediction *p)
+{
+    return one->max_memory == 0 || p->memory <= one->max_memory;
+}
+
+/* By the fixed prices of decoding, which say the same on every machine; of equals the
+   smaller. Raw is for where nothing else is left. */
+static bool applies_faster(const mlr_analyze_one *one, const mlr_analyze_strategy *s)
+{
+    if (one->fastest < 0) {
+        return true;
+    }
+    const mlr_analyze_strategy *f = &one->strategy[one->fastest];
+    unsigned mine = s->id == MLR_STRATEGY_raw ? 0 : mlr_price_speed(s->id);
+    unsigned its = f->id == MLR_STRATEGY_raw ? 0 : mlr_price_speed(f->id);
+    return mine != its ? mine > its : s->at[one->at].bytes < f->at[one->at].bytes;
+}
+
+/* The smallest and the fastest at the level that was asked for; the first of equals. */
 static void recommend(mlr_analyze_one *one)
 {
     one->best = -1;
+    one->fastest = -1;
     for (unsigned i = 0; i < one->strategies; i++) {
         const mlr_analyze_strategy *s = &one->strategy[i];
         const mlr_prediction *p = &s->at[one->at];
         one->thumb_at = s->id == one->thumb.strategy ? (int)i : one->thumb_at;
-        if (s->suits && p->fits && p->lossless &&
-            (one->best < 0 || p->bytes < one->strategy[one->best].at[one->at].bytes)) {
+        if (!s->suits || !p->fits || !p->lossless || !within(one, p)) {
+            continue;
+        }
+        if (one->best < 0 || p->bytes < one->strategy[one->best].at[one->at].bytes) {
             one->best = (int)i;
+        }
+        if (applies_faster(one, s)) {
+            one->fastest = (int)i;
         }
     }
 }
@@ -193,7 +218,8 @@ static mlr_status try_all(mlr_analyze *a, mlr_analyze_one *one, mlr_err *err)
 
 mlr_status mlr_analyze_one_make(mlr_analyze *a, mlr_analyze_one *one, mlr_err *err)
 {
-    *one = (mlr_analyze_one){.best = -1, .thumb_at = -1};
+    *one = (mlr_analyze_one){
+        .best = -1, .fastest = -1, .thumb_at = -1, .max_memory = a->wish->max_memory};
     if (find_pair(a, &one->pair, err) != MLR_OK || measure(a, one, err) != MLR_OK) {
         return err->status;
     }
@@ -250,6 +276,11 @@ char *mlr_analyze_reason(const mlr_analyze_one *one, const mlr_analyze_strategy 
         (void)snprintf(to, MLR_ANALYZE_REASON, "needs more memory than the device has");
     } else if (!p->lossless) {
         (void)snprintf(to, MLR_ANALYZE_REASON, "did not give back every byte");
+    } else if (!within(one, p)) {
+        char needs[MLR_TEXT], most[MLR_TEXT];
+        (void)snprintf(to, MLR_ANALYZE_REASON, "needs %s of memory; %s are allowed",
+                       mlr_text_size(needs, p->memory),
+                       mlr_text_size(most, one->max_memory));
     } else if (one->best >= 0 && s != &one->strategy[one->best]) {
         double best = (double)one->strategy[one->best].at[one->at].bytes;
         add_figure(one, s->id, figure, sizeof figure);

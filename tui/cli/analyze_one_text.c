@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "apply/host/printable.h"
+#include "codec/price.h"
 #include "tui/cli/analyze.h"
 #include "tui/cli/table.h"
 #include "tui/cli/text.h"
@@ -378,12 +379,37 @@ static void print_strategies(view *v)
     print_table(v, column, n, strategy_row);
 }
 
+/* Who applies fastest, and what that costs in bytes. */
+static void print_fastest(const view *v)
+{
+    const mlr_analyze_one *one = v->one;
+    mlr_cli *cli = v->a->cli;
+    const mlr_analyze_strategy *fast = &one->strategy[one->fastest];
+    const mlr_analyze_strategy *best = &one->strategy[one->best];
+    char size[MLR_TEXT];
+    if (fast == best) {
+        fprintf(cli->out, "  and applied fastest, at about %u MB/s\n",
+                mlr_price_speed(best->id));
+        return;
+    }
+    double more = (double)fast->at[one->at].bytes / (double)best->at[one->at].bytes - 1;
+    fprintf(cli->out,
+            "  Fastest      %s, %s (+%.0f%%): applied at about %u MB/s, %s at %u\n",
+            mlr_decoder_get(fast->id)->name, mlr_text_size(size, fast->at[one->at].bytes),
+            100 * more, mlr_price_speed(fast->id), mlr_decoder_get(best->id)->name,
+            mlr_price_speed(best->id));
+}
+
 static void print_losers(const view *v)
 {
     const mlr_analyze_one *one = v->one;
     mlr_cli *cli = v->a->cli;
     char reason[MLR_ANALYZE_REASON], size[MLR_TEXT];
     if (one->best < 0) {
+        if (one->max_memory > 0) {
+            fprintf(cli->out, "\n  No strategy needs so little as %s of memory.\n",
+                    mlr_text_size(size, one->max_memory));
+        }
         return;
     }
     const mlr_analyze_strategy *best = &one->strategy[one->best];
@@ -394,8 +420,12 @@ static void print_losers(const view *v)
             mlr_cli_on(cli, MLR_STYLE_GOOD), mlr_decoder_get(best->id)->name,
             mlr_cli_off(cli, MLR_STYLE_GOOD), mlr_text_size(size, best->at[one->at].bytes),
             one->level[one->at]);
-    for (size_t i = 1; i < v->rows; i++) {
+    print_fastest(v);
+    for (size_t i = 0; i < v->rows; i++) {
         const mlr_analyze_strategy *s = &one->strategy[v->order[i]];
+        if (s == best) {
+            continue;
+        }
         fprintf(cli->out, "  %snot%s %-13s %s\n", mlr_cli_on(cli, MLR_STYLE_DIM),
                 mlr_cli_off(cli, MLR_STYLE_DIM), mlr_decoder_get(s->id)->name,
                 mlr_analyze_reason(one, s, reason));

@@ -19,6 +19,11 @@ static const mlr_opt analyze_opts[] = {
      .fallback = "3",
      .least = 1,
      .most = 22},
+    {.name = "max-memory",
+     .kind = MLR_OPT_SIZE,
+     .metavar = "BYTES",
+     .help = "Recommend for one tensor only what needs no more memory to apply.",
+     .field = offsetof(mlr_analyze_wish, max_memory)},
     {.name = "quick",
      .kind = MLR_OPT_FLAG,
      .help = "Count changes and norms only; predict only with --predict, at a glance.",
@@ -94,6 +99,9 @@ static mlr_status check_wish(mlr_cli *cli, const mlr_analyze_wish *w, mlr_err *e
     if (w->predict && w->no_predict) {
         return mlr_cli_fail(cli, err, MLR_E_USAGE,
                             "--predict and --no-predict exclude each other");
+    }
+    if (w->max_memory > 0 && w->tensor == NULL) {
+        return mlr_cli_fail(cli, err, MLR_E_USAGE, "--max-memory goes with --tensor");
     }
     if (w->csv && (w->json || w->tensor != NULL)) {
         return mlr_cli_fail(cli, err, MLR_E_USAGE,

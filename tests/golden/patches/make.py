@@ -13,7 +13,10 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(HERE, "..", "..", "second_decoder"))
-from basics import xxh64  # noqa: E402
+from basics import TYPES, xxh64  # noqa: E402
+from plain import numbers, quantise_block  # noqa: E402
+
+TYPE = {t.name: t for t in TYPES.values()}
 
 
 class Random:
@@ -106,6 +109,7 @@ def float_pairs():
         new = new[:i] + bytes([new[i] ^ (rng.below(500) == 0)]) + new[i + 1 :]
     yield "frozen", one("BF16", 40, old), new
     old = values(Random(11), 32 * 64)
+    yield "decayed", one("BF16", 32, old), one("BF16", 32, [x * 0.97 for x in old])
     yield "adapted", one("BF16", 32, old), one("BF16", 32, adapted(rng, old, 32))
     old = values(Random(12), 1200)
     pair = [b"".join(struct.pack("<f", x) for x in xs) for xs in (old, tuned(rng, old, 1 / 1024))]
@@ -154,6 +158,25 @@ def block_pairs():
         yield name, gguf("w", kind, count * items, bytes(old)), gguf("w", kind, count * items, bytes(new))
 
 
+# name, ggml type of the new blocks, the base's type and its ggml type, how much it was tuned
+QUANTISED = (
+    ("to_q8_0", 8, "F16", 1, 0), ("to_q4_0", 2, "BF16", 30, 1 / 256), ("to_q4_1", 3, "F32", 0, 0),
+    ("to_q5_0", 6, "F32", 0, 1 / 512), ("to_q5_1", 7, "F16", 1, 1 / 512),
+)
+
+
+def quantised_pairs():
+    for name, kind, base, base_kind, step in QUANTISED:
+        rng = Random(80 + kind)
+        old = [struct.unpack("<e", f16(x))[0] for x in values(rng, 32 * 130)]
+        old[64:96] = [0.0] * 32
+        new = tuned(rng, old, step, 2) if step else old
+        exact = FLOATS[base]
+        new = list(numbers(b"".join(map(exact, new)), TYPE[base.lower()]))
+        blocks = b"".join(quantise_block(new[i : i + 32], name[3:]) for i in range(0, len(new), 32))
+        yield name, gguf("w", base_kind, len(old), b"".join(map(exact, old))), gguf("w", kind, len(new), blocks)
+
+
 def shards():
     """A model in two files; the new one has other borders between them."""
     rng = Random(60)
@@ -178,7 +201,8 @@ def write(folder, name, data):
 
 
 def pairs(folder):
-    for make, suffix in ((float_pairs, "safetensors"), (integer_pairs, "safetensors"), (block_pairs, "gguf")):
+    for make, suffix in ((float_pairs, "safetensors"), (integer_pairs, "safetensors"), (block_pairs, "gguf"),
+                         (quantised_pairs, "gguf")):
         for name, old, new in make():
             write(folder, "%s.base.%s" % (name, suffix), old)
             write(folder, "%s.target.%s" % (name, suffix), new)
