@@ -225,8 +225,7 @@ static mlr_status still_the_same(diff *d)
                : d->err->status;
 }
 
-/* Bytes in records whose values no strategy but the general one knows. */
-static uint64_t plain_bytes(const mlr_plan *p)
+uint64_t mlr_diff_plain_bytes(const mlr_plan *p)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < p->record_count; i++) {
@@ -247,7 +246,7 @@ static bool may_be_all_structure(const diff *d)
                     : c->strategy == MLR_NEURAL ? QUICKLY
                                                 : 0;
     return c->strategy < 0 && d->wish->plan.choose == NULL && d->plan.new_bytes <= most &&
-           plain_bytes(&d->plan) > d->plan.new_bytes / 2;
+           mlr_diff_plain_bytes(&d->plan) > d->plan.new_bytes / 2;
 }
 
 static mlr_status size_of(diff *d, const mlr_plan *plan, uint64_t *bytes)
