@@ -300,8 +300,8 @@ static mlr_status try_scale(const mlr_encoding *e, const mlr_view *v, uint64_t *
                             mlr_neural_plan *p, mlr_sweep *s, mlr_err *err)
 {
     int32_t scale = 0;
-    if (e->quick || !e->search || *cost >> 19 < SCALE_LEAST_BYTES ||
-        mlr_find_scale(e, v, &scale, err) != MLR_OK || scale == 0) {
+    if (*cost >> 19 < SCALE_LEAST_BYTES || mlr_find_scale(e, v, &scale, err) != MLR_OK ||
+        scale == 0) {
         return err->status;
     }
     mlr_neural_head h = {.form = MLR_NEURAL_SCALED,
