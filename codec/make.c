@@ -141,6 +141,20 @@ static mlr_status hash_members(maker *k)
     return k->err->status;
 }
 
+/* One digest that tells the contents of both models. */
+static void digest_contents(maker *k)
+{
+    mlr_sha256 h;
+    mlr_sha256_begin(&h, k->kernels->sha256);
+    for (size_t i = 0; i < k->desc.base_count; i++) {
+        mlr_sha256_add(&h, k->base[i].sha256, sizeof k->base[i].sha256);
+    }
+    for (size_t i = 0; i < k->desc.target_count; i++) {
+        mlr_sha256_add(&h, k->target[i].sha256, sizeof k->target[i].sha256);
+    }
+    mlr_sha256_end(&h, k->made->models_sha256);
+}
+
 static mlr_status describe_patch(maker *k)
 {
     const mlr_model *old = k->plan->matching->old_model,
@@ -163,7 +177,10 @@ static mlr_status describe_patch(maker *k)
         k->desc.dicts = &k->dict;
         k->desc.dict_count = 1;
     }
-    return hash_members(k);
+    if (hash_members(k) == MLR_OK) {
+        digest_contents(k);
+    }
+    return k->err->status;
 }
 
 /* --- structure ------------------------------------------------------------------------ */

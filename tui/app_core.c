@@ -414,11 +414,26 @@ static bool poll_job(mlr_app *app)
     return true;
 }
 
+/* An export reads both models whole: forecasts of other contents are forgotten. */
+static void confirm_forecasts(mlr_app *app)
+{
+    const mlr_exporter *e = &app->exporter;
+    bool same_pair = strcmp(e->old_path, app->session.old_path) == 0 &&
+                     strcmp(e->new_path, app->session.new_path) == 0;
+    if (app->desk.outlook != NULL && same_pair && e->state == MLR_EXPORT_DONE) {
+        mlr_forecast_cache_confirm(app->desk.outlook->cache, e->result.made.models_sha256);
+    }
+}
+
 /* Who looks at another screen hears how the export ended. */
 static bool poll_export(mlr_app *app)
 {
     mlr_exporter *e = &app->exporter;
+    bool was_running = e->state == MLR_EXPORT_RUNNING;
     bool news = mlr_exporter_poll(e, app->now_ms);
+    if (was_running) {
+        confirm_forecasts(app);
+    }
     if (!news || e->state == MLR_EXPORT_RUNNING || app->tab == MLR_SCREEN_EXPORT) {
         return news;
     }

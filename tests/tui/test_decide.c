@@ -285,6 +285,35 @@ static void quitting_asks_only_where_something_would_be_lost(void **state)
     assert_true(app.wishes.quit);
 }
 
+static void glance(size_t row, uint64_t bytes, double error, bool exact)
+{
+    mlr_cast c = {.query =
+                      mlr_query_of(row, mlr_desk_pick(&app.desk, row), MLR_EFFORT_GLANCE),
+                  .p = {.bytes = bytes, .error = error, .exact = exact, .fits = true}};
+    mlr_outlook_put(app.desk.outlook, &c);
+}
+
+/* Neither the largest nor the one with the largest relative error comes first. */
+static void what_leaves_most_bytes_uncertain_is_looked_at_first(void **state)
+{
+    uint32_t got[16];
+    const uint32_t *row = app.desk.by_size;
+    (void)state;
+    assert_true(app.desk.travelling >= 5);
+    mlr_outlook_forget(app.desk.outlook);
+    assert_int_equal(mlr_desk_uncertain(&app.desk, got, 16), 0);
+    glance(row[0], 1000000, 0.001, false); /* 1,000 bytes */
+    glance(row[1], 9000, 0.5, false);      /* 4,500 */
+    glance(row[2], 5000000, 0, true);      /* known */
+    glance(row[3], 100000, 0.09, false);   /* 9,000 */
+    glance(row[4], 2000, 0.9, false);      /* 1,800 */
+    assert_int_equal(mlr_desk_uncertain(&app.desk, got, 16), 4);
+    const uint32_t want[] = {row[3], row[1], row[4], row[0]};
+    assert_memory_equal(got, want, sizeof want);
+    assert_int_equal(mlr_desk_uncertain(&app.desk, got, 2), 2);
+    assert_memory_equal(got, want, 2 * sizeof *want);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, done)
@@ -292,6 +321,7 @@ int main(void)
         TEST(the_table_with_forecasts_and_budgets),
         TEST(the_menu_of_strategies),
         TEST(the_command_line),
+        TEST(what_leaves_most_bytes_uncertain_is_looked_at_first),
         TEST(an_export_before_it_starts),
         TEST(an_export_that_is_done),
         TEST(a_choice_shows_who_decided),

@@ -9,6 +9,7 @@
 #include "apply/host/host_kernels.h"
 #include "apply/host/inflate_zstd.h"
 #include "apply/patch_format.h"
+#include "tui/cli/forecast_cache.h"
 #include "tui/cli/patch_sink.h"
 
 /* No patch needs less: what lies below is refused only when its need is known. */
@@ -311,6 +312,20 @@ static mlr_status write_patch(diff *d)
     return d->err->status;
 }
 
+/* Forecasts remembered of other contents than these are forgotten. */
+static void confirm_forecasts(const diff *d)
+{
+    char folder[1024];
+    if (d->cli->env == NULL ||
+        mlr_forecast_folder(folder, sizeof folder, d->cli->env) == NULL) {
+        return;
+    }
+    mlr_forecast_cache *c =
+        mlr_forecast_cache_open(folder, d->old_model, d->new_model, d->cli->alloc);
+    mlr_forecast_cache_confirm(c, d->result->made.models_sha256);
+    mlr_forecast_cache_close(c);
+}
+
 static double now(void)
 {
     struct timespec t;
@@ -340,8 +355,8 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
         d.most = wish->max_memory > 0 && wish->max_memory < d.device.memory_bytes
                      ? wish->max_memory
                      : d.device.memory_bytes;
-        if (!d.enough) {
-            write_patch(&d);
+        if (!d.enough && write_patch(&d) == MLR_OK) {
+            confirm_forecasts(&d);
         }
     }
     mlr_cli_keep_error(cli, err);
