@@ -136,11 +136,12 @@ static mlr_status try_high(row_task *t, const glance *g, const mlr_prediction *f
     return MLR_OK;
 }
 
-/* A level makes no loser win: what is half as large again as the smallest stays there. */
-static bool far_behind(const glance *g, const mlr_prediction *x)
+/* A level makes no loser win: what is so many parts in a hundred larger than the smallest
+   stays there. */
+static bool far_behind(const glance *g, uint64_t bytes, unsigned percent)
 {
     for (unsigned o = 0; o < MLR_STRATEGY_LIMIT; o++) {
-        if (g->bytes[o] > 0 && g->bytes[o] + g->bytes[o] / 2 < x->bytes) {
+        if (g->bytes[o] > 0 && g->bytes[o] + g->bytes[o] / 100 * percent < bytes) {
             return true;
         }
     }
@@ -158,11 +159,14 @@ static mlr_status try_strategy(row_task *t, const glance *g, unsigned id)
 {
     mlr_choice c = {.strategy = (int16_t)id, .level = (uint8_t)first_level(id)};
     mlr_prediction x;
+    if (id == MLR_STRATEGY_mix && far_behind(g, g->bytes[id], 5)) {
+        return MLR_OK; /* slow: only where a glance shows it ahead, or nearly */
+    }
     if (predict(t, &c, t->effort, &x) != MLR_OK) {
         return t->err.status;
     }
     bool there = add_option(t, &c, &x);
-    if (there && has_high(t, id) && (t->patient || !far_behind(g, &x))) {
+    if (there && has_high(t, id) && !far_behind(g, x.bytes, t->patient ? 30 : 50)) {
         return try_high(t, g, &x, id);
     }
     if (there && id == MLR_STRATEGY_neural && t->goal == MLR_GOAL_SIZE) {

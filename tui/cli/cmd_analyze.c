@@ -167,8 +167,8 @@ const mlr_cmd mlr_cmd_analyze = {
         "so that a second look is quick. They never have a say in what a patch holds.",
     .examples =
         "mallorn analyze old.gguf new.gguf\tTotals, modules, layers, tensors, hints\n"
-        "mallorn analyze old.onnx new.onnx -t encoder.0.weight\tEvery strategy for one "
-        "tensor\n"
+        "mallorn analyze old.gguf new.gguf -t blk.0.ffn_down.weight\tEvery strategy for "
+        "one tensor\n"
         "mallorn analyze a.safetensors b.safetensors --csv\tOne line per tensor",
     .schema = "mallorn.analyze/1",
     .opt = analyze_opts,

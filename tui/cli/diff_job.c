@@ -226,8 +226,7 @@ static mlr_status still_the_same(diff *d)
                : d->err->status;
 }
 
-/* Bytes in records whose values no strategy but the general one knows. */
-static uint64_t plain_bytes(const mlr_plan *p)
+uint64_t mlr_diff_plain_bytes(const mlr_plan *p)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < p->record_count; i++) {
@@ -248,7 +247,7 @@ static bool may_be_all_structure(const diff *d)
                     : c->strategy == MLR_NEURAL ? QUICKLY
                                                 : 0;
     return c->strategy < 0 && d->wish->plan.choose == NULL && d->plan.new_bytes <= most &&
-           plain_bytes(&d->plan) > d->plan.new_bytes / 2;
+           mlr_diff_plain_bytes(&d->plan) > d->plan.new_bytes / 2;
 }
 
 static mlr_status size_of(diff *d, const mlr_plan *plan, uint64_t *bytes)
@@ -300,28 +299,13 @@ static mlr_status try_patch(diff *d)
     return d->err->status;
 }
 
-/* Less for blocks, then less for tables; false where nothing is left to save. */
-static bool tighten(mlr_device *d)
-{
-    if (d->block_bytes > LEAST_BLOCK) {
-        d->block_bytes /= 2;
-        return true;
-    }
-    if (d->memory_bytes <= LEAST_MEMORY) {
-        return false;
-    }
-    d->memory_bytes -= d->memory_bytes / 4;
-    d->memory_bytes = d->memory_bytes > LEAST_MEMORY ? d->memory_bytes : LEAST_MEMORY;
-    return true;
-}
-
 /* Strategies differ in what they need: where the first choice was too large, smaller ones
    follow. So what does not fit in the end is what takes least. */
 static mlr_status write_patch(diff *d)
 {
     phase(d, "encode");
     while (try_patch(d) == MLR_OK && !fits(d)) {
-        if (!tighten(&d->device)) {
+        if (!mlr_device_tighten(&d->device)) {
             return does_not_fit(d);
         }
     }
@@ -361,13 +345,16 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
               .err = err};
     mlr_pool_init(&d.pool, cli->alloc);
     d.device = mlr_diff_device(wish->device, wish->max_memory);
-    d.most = wish->max_memory > 0 && wish->max_memory < d.device.memory_bytes
-                 ? wish->max_memory
-                 : d.device.memory_bytes;
     phase(&d, "match");
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;
         result->new_bytes = d.plan.new_bytes;
+        if (wish->plan.choose == NULL) {
+            mlr_device_for_plan(&d.device, &d.plan, &wish->plan.choice);
+        }
+        d.most = wish->max_memory > 0 && wish->max_memory < d.device.memory_bytes
+                     ? wish->max_memory
+                     : d.device.memory_bytes;
         if (!d.enough && write_patch(&d) == MLR_OK) {
             confirm_forecasts(&d);
         }

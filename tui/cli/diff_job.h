@@ -56,4 +56,8 @@ mlr_device mlr_diff_device(const mlr_device *device, uint64_t most);
 mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_result *result,
                           mlr_err *err);
 
+/* Bytes in records whose values no strategy but the general one knows: where they are most
+   of a tiny model, all of it as structure may be smaller. */
+uint64_t mlr_diff_plain_bytes(const mlr_plan *p);
+
 #endif

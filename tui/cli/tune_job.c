@@ -7,6 +7,7 @@
 #include "apply/host/host_kernels.h"
 #include "apply/host/inflate_zstd.h"
 #include "codec/make.h"
+#include "tui/cli/diff_job.h"
 #include "tui/cli/patch_sink.h"
 
 enum {
@@ -331,7 +332,9 @@ static mlr_status try_others(tuner *t)
         return t->err->status;
     }
     mlr_profile all = {.device = t->wish->device, .small_bytes = MLR_ALL_SMALL};
-    return t->j->plan.new_bytes <= ALL_STRUCTURE ? try_other(t, &all) : MLR_OK;
+    bool worth = t->j->plan.new_bytes <= ALL_STRUCTURE &&
+                 mlr_diff_plain_bytes(&t->j->plan) > t->j->plan.new_bytes / 2;
+    return worth ? try_other(t, &all) : MLR_OK;
 }
 
 static mlr_status rounds(tuner *t)
