@@ -94,7 +94,7 @@ bool mlr_device_tighten(mlr_device *d)
     if (d->memory_bytes <= LEAST_MEMORY) {
         return false;
     }
-    d->memory_bytes -= d->memory_bytes / 4;
+    d->memory_bytes -= d->memory_bytes / 16;
     d->memory_bytes = d->memory_bytes > LEAST_MEMORY ? d->memory_bytes : LEAST_MEMORY;
     d->state_bytes = d->work_bytes = 0;
     return true;
