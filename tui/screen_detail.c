@@ -470,6 +470,9 @@ static bool act(mlr_app *app, void *state, mlr_action action)
     case MLR_DO_PANE_LARGE:
         d->large = !d->large;
         return true;
+    case MLR_DO_STRIPS:
+        d->turned = !d->turned;
+        return true;
     case MLR_DO_LOG_SCALE:
         d->log_scale = !d->log_scale;
         return true;
