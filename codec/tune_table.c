@@ -92,6 +92,11 @@ static mlr_status look(row_task *t, glance *g)
 /* Another one is clearly smaller and no slower: no closer look would turn that round. */
 static bool hopeless(const glance *g, unsigned id)
 {
+    /* a glance searches for no scale and no low rank: of these it shows the worst */
+    bool searches = id == MLR_STRATEGY_neural || id == MLR_STRATEGY_neural_max;
+    if (searches && g->bytes[id] > 0) {
+        return false;
+    }
     for (unsigned o = 0; o < MLR_STRATEGY_LIMIT; o++) {
         bool smaller = g->bytes[o] > 0 && g->bytes[o] < g->bytes[id] - g->bytes[id] / 8;
         if (smaller && mlr_price_speed(o) >= mlr_price_speed(id)) {
