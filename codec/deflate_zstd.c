@@ -24,7 +24,9 @@ typedef struct slot {
     mlr_buf trial;
     const uint8_t *dict; /* what `digest` was made from */
     size_t dict_bytes;
-    ZSTD_CDict *digest[RUNGS];
+    const ZSTD_CDict *digest[RUNGS];
+    ZSTD_customMem memory;     /* of the digests */
+    void *digest_place[RUNGS]; /* where each lies */
 } slot;
 
 struct mlr_zstd_pool {
@@ -68,12 +70,20 @@ static ZSTD_customMem memory_of(const mlr_allocator *a)
     return (ZSTD_customMem){.customAlloc = take, .customFree = give, .opaque = u.out};
 }
 
-static void slot_release(slot *s)
+static void digests_release(slot *s)
 {
     for (size_t i = 0; i < RUNGS; i++) {
-        ZSTD_freeCDict(s->digest[i]);
+        if (s->digest_place[i] != NULL) {
+            give(s->memory.opaque, s->digest_place[i]);
+        }
+        s->digest_place[i] = NULL;
         s->digest[i] = NULL;
     }
+}
+
+static void slot_release(slot *s)
+{
+    digests_release(s);
     ZSTD_freeCCtx(s->ctx);
     s->ctx = NULL;
     mlr_buf_release(&s->trial);
@@ -143,22 +153,30 @@ static int window_log(size_t n)
     return log;
 }
 
+/* In memory of our own: ZSTD_createCDict_advanced() of zstd 1.5.4 reads through NULL where
+   there is none. */
+static void make_digest(slot *s, const deflate_job *j, size_t rung)
+{
+    ZSTD_compressionParameters params = ZSTD_getCParams(ladder[rung], 0, j->e->dict_bytes);
+    size_t room = ZSTD_estimateCDictSize_advanced(j->e->dict_bytes, params, ZSTD_dlm_byRef);
+    s->memory = memory_of(j->e->alloc);
+    s->digest_place[rung] = take(s->memory.opaque, room);
+    if (s->digest_place[rung] != NULL) {
+        s->digest[rung] =
+            ZSTD_initStaticCDict(s->digest_place[rung], room, j->e->dict, j->e->dict_bytes,
+                                 ZSTD_dlm_byRef, ZSTD_dct_auto, params);
+    }
+}
+
 static int set_dictionary(slot *s, const deflate_job *j, size_t rung)
 {
     if (s->dict != j->e->dict || s->dict_bytes != j->e->dict_bytes) {
-        for (size_t i = 0; i < RUNGS; i++) {
-            ZSTD_freeCDict(s->digest[i]);
-            s->digest[i] = NULL;
-        }
+        digests_release(s);
         s->dict = j->e->dict;
         s->dict_bytes = j->e->dict_bytes;
     }
-    if (s->digest[rung] == NULL) {
-        ZSTD_compressionParameters params =
-            ZSTD_getCParams(ladder[rung], 0, j->e->dict_bytes);
-        s->digest[rung] =
-            ZSTD_createCDict_advanced(j->e->dict, j->e->dict_bytes, ZSTD_dlm_byRef,
-                                      ZSTD_dct_auto, params, memory_of(j->e->alloc));
+    if (s->digest_place[rung] == NULL) {
+        make_digest(s, j, rung);
     }
     return s->digest[rung] != NULL &&
            !ZSTD_isError(ZSTD_CCtx_refCDict(s->ctx, s->digest[rung]));
