@@ -22,7 +22,8 @@ static double half_at(const uint8_t *p)
     return mlr_f16_to_f64(mlr_load16(p));
 }
 
-/* 32 elements in 16 bytes: low nibbles first, then high nibbles. */
+/* 32 elements in 16 bytes: low nibbles first, then high nibbles. Codes are made int before
+   they become double: for unsigned many processors have no vector instruction. */
 static unsigned nibble32(const uint8_t *qs, unsigned i)
 {
     return i < 16 ? qs[i] & 15u : (unsigned)qs[i - 16] >> 4;
@@ -40,7 +41,7 @@ static void q4_1(const uint8_t *b, double *out)
 {
     double d = half_at(b), m = half_at(b + 2);
     for (unsigned i = 0; i < 32; i++) {
-        out[i] = d * nibble32(b + 4, i) + m;
+        out[i] = d * (int)nibble32(b + 4, i) + m;
     }
 }
 
@@ -59,7 +60,7 @@ static void q5_1(const uint8_t *b, double *out)
     double d = half_at(b), m = half_at(b + 2);
     uint32_t high = mlr_load32(b + 4);
     for (unsigned i = 0; i < 32; i++) {
-        out[i] = d * (nibble32(b + 8, i) | (high >> i & 1) << 4) + m;
+        out[i] = d * (int)(nibble32(b + 8, i) | (high >> i & 1) << 4) + m;
     }
 }
 
@@ -137,7 +138,7 @@ static void q4_k(const uint8_t *b, double *out)
         double step = d * scale, offset = dmin * min;
         for (unsigned l = 0; l < 32; l++) {
             unsigned q = (unsigned)b[16 + 32 * (k / 2) + l] >> (4 * (k % 2)) & 15u;
-            out[32 * k + l] = step * q - offset;
+            out[32 * k + l] = step * (int)q - offset;
         }
     }
 }
@@ -152,7 +153,7 @@ static void q5_k(const uint8_t *b, double *out)
         for (unsigned l = 0; l < 32; l++) {
             unsigned q = (unsigned)b[48 + 32 * (k / 2) + l] >> (4 * (k % 2)) & 15u;
             q |= (b[16 + l] >> k & 1u) << 4;
-            out[32 * k + l] = step * q - offset;
+            out[32 * k + l] = step * (int)q - offset;
         }
     }
 }

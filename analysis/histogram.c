@@ -29,14 +29,14 @@ void mlr_log_add(mlr_log_histogram *h, double value, uint64_t n)
 double mlr_entropy64(const uint64_t *count, size_t n)
 {
     double total = 0, sum = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = mlr_next_count(count, 0, n); i < n;
+         i = mlr_next_count(count, i + 1, n)) {
         total += (double)count[i];
     }
-    for (size_t i = 0; i < n; i++) {
-        if (count[i] != 0) {
-            double c = (double)count[i];
-            sum += c * log2(total / c);
-        }
+    for (size_t i = mlr_next_count(count, 0, n); i < n;
+         i = mlr_next_count(count, i + 1, n)) {
+        double c = (double)count[i];
+        sum += c * log2(total / c);
     }
     return total > 0 ? sum / total : 0.0;
 }

@@ -2,6 +2,7 @@
 #ifndef MLR_ANALYSIS_HISTOGRAM_H
 #define MLR_ANALYSIS_HISTOGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,24 @@ typedef struct mlr_log_histogram {
 
 /* Counts `n` values that equal `value`. */
 void mlr_log_add(mlr_log_histogram *h, double value, uint64_t n);
+
+static inline bool mlr_eight_zeros(const uint64_t *c)
+{
+    return (c[0] | c[1] | c[2] | c[3] | c[4] | c[5] | c[6] | c[7]) == 0;
+}
+
+/* The first count from `i` on that is not 0; `n` where there is none. Large tables of small
+   tensors are mostly zeros. */
+static inline size_t mlr_next_count(const uint64_t *count, size_t i, size_t n)
+{
+    while (i < n && count[i] == 0) {
+        i++;
+        while (i % 8 == 0 && i + 8 <= n && mlr_eight_zeros(count + i)) {
+            i += 8;
+        }
+    }
+    return i;
+}
 
 /* Shannon entropy of a table of counts in bits a symbol; 0 for an empty table. */
 double mlr_entropy64(const uint64_t *count, size_t n);

@@ -335,12 +335,10 @@ void mlr_side_of_table(mlr_side *out, mlr_log_histogram *values, const uint64_t 
     double least_normal = mlr_least_normal(t);
     uint64_t finite = 0;
     *out = (mlr_side){.min = (double)INFINITY, .max = -(double)INFINITY};
-    unsigned codes = 1u << mlr_code_bits(t);
-    for (unsigned code = 0; code < codes; code++) {
-        if (top[code] == 0) {
-            continue;
-        }
-        double v = code_value(t, code), n = (double)top[code];
+    const size_t codes = (size_t)1 << mlr_code_bits(t);
+    for (size_t code = mlr_next_count(top, 0, codes); code < codes;
+         code = mlr_next_count(top, code + 1, codes)) {
+        double v = code_value(t, (unsigned)code), n = (double)top[code];
         out->elements += top[code];
         out->nan += v != v ? top[code] : 0;
         out->infinite += isinf(v) ? top[code] : 0;
@@ -402,10 +400,8 @@ static double stream_entropy(const stream *s, double plane[MLR_PLANES],
     size_t symbols = s->width == 1 ? 256 : 65536;
     double whole = mlr_entropy64(s->top, symbols);
     unsigned top_plane = s->width == 1 ? 0 : s->width - 2;
-    for (size_t i = 0; i < symbols; i++) {
-        if (s->top[i] == 0) { /* most are: adding zeros would wait on one counter */
-            continue;
-        }
+    for (size_t i = mlr_next_count(s->top, 0, symbols); i < symbols;
+         i = mlr_next_count(s->top, i + 1, symbols)) {
         counts[top_plane][i & 255] += s->top[i];
         if (s->width > 1) {
             counts[top_plane + 1][i >> 8] += s->top[i];
@@ -427,10 +423,9 @@ static void fold(uint64_t *to, const uint64_t *distance, unsigned bits)
 {
     size_t size = (size_t)1 << bits;
     memset(to, 0, 65536 * sizeof *to);
-    for (size_t i = 0; i < 2 * size - 1; i++) {
-        if (distance[i] != 0) { /* i is the difference + size - 1 */
-            to[(i + 1) & (size - 1)] += distance[i];
-        }
+    for (size_t i = mlr_next_count(distance, 0, 2 * size - 1); i < 2 * size - 1;
+         i = mlr_next_count(distance, i + 1, 2 * size - 1)) {
+        to[(i + 1) & (size - 1)] += distance[i]; /* i is the difference + size - 1 */
     }
 }
 
@@ -440,10 +435,9 @@ static double field_entropy(const uint64_t *top, unsigned shift, unsigned count,
 {
     size_t mask = ((size_t)1 << count) - 1;
     memset(room, 0, (mask + 1) * sizeof *room);
-    for (size_t i = 0; i < 65536; i++) {
-        if (top[i] != 0) {
-            room[i >> shift & mask] += top[i];
-        }
+    for (size_t i = mlr_next_count(top, 0, 65536); i < 65536;
+         i = mlr_next_count(top, i + 1, 65536)) {
+        room[i >> shift & mask] += top[i];
     }
     return mlr_entropy64(room, mask + 1);
 }
@@ -476,7 +470,8 @@ void mlr_bits_of_tables(mlr_entropies *out, mlr_detail *detail, uint64_t *t,
     *out = (mlr_entropies){.planes = (uint8_t)width,
                            .symbol_bits = (uint8_t)mlr_code_bits(dtype)};
     memset(counts, 0, 3 * sizeof *counts);
-    for (size_t i = 0; i < 65536; i++) {
+    for (size_t i = mlr_next_count(t + MLR_T_NEW, 0, 65536); i < 65536;
+         i = mlr_next_count(t + MLR_T_NEW, i + 1, 65536)) {
         out->symbols += t[MLR_T_NEW + i];
     }
     out->of_new = stream_entropy(&(stream){t + MLR_T_NEW, t + MLR_T_NEW_LOW, width},
@@ -537,6 +532,17 @@ static uint64_t quantile(const distances *d, uint64_t changed, unsigned percent)
     return 0;
 }
 
+/* Narrow codes have distances up to 65,535, of which few tensors hold the larger ones. */
+static size_t without_zeros(const distances *d)
+{
+    size_t n = d->size;
+    const uint64_t *middle = d->t + MLR_T_DELTA + (((size_t)1 << d->k->bits) - 1);
+    while (n > 8 && mlr_eight_zeros(middle + n - 8) && mlr_eight_zeros(middle - (n - 1))) {
+        n -= 8;
+    }
+    return n;
+}
+
 static uint64_t at_most(uint64_t v, uint64_t limit)
 {
     return v < limit ? v : limit;
@@ -547,6 +553,7 @@ void mlr_ulps_of_tables(mlr_ulps *out, const uint64_t *t, const mlr_code_kind *k
 {
     distances d = {t, k, k->width > 2 ? MLR_DISTANCE_BINS : (size_t)1 << k->bits};
     uint64_t changed = 0;
+    d.size = k->width > 2 ? d.size : without_zeros(&d);
     *out = (mlr_ulps){.max = largest};
     for (size_t i = 0; i < d.size; i++) {
         uint64_t count = 0;

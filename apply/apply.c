@@ -315,14 +315,14 @@ static mlr_status decode_glue(mlr_apply *a, const mlr_chunk *chunk, mlr_err *err
         return mlr_fail(err, MLR_E_FORMAT, chunk->start, "glue block of at least one byte");
     }
     mlr_refs_at refs = {0};
+    uint8_t *old = head.blocks == 0 ? a->glue : s->old; /* a copy is not decoded */
     if (head.record.old_bytes > 0 &&
-        mlr_refs_gather(&head.refs, &refs, a->io.base, s->old, n, err) != MLR_OK) {
+        mlr_refs_gather(&head.refs, &refs, a->io.base, old, n, err) != MLR_OK) {
         return err->status;
     }
     a->glue_begin = 0;
     a->glue_end = n;
     if (head.blocks == 0) {
-        memcpy(a->glue, s->old, n);
         return MLR_OK;
     }
     if (head.need.state_bytes > 0 &&

@@ -28,6 +28,8 @@ enum {
     SKIP_TERMS = 2 * MLR_SKIP_ROOM * 4
 };
 _Static_assert(sizeof(mlr_changes) <= CHANGE_TERMS, "lists without anything of their own");
+_Static_assert(CHANGE_TERMS + 10 * MLR_NEURAL_CHUNK <= MLR_LIST_TERMS,
+               "lists with chunks of the widest elements");
 _Static_assert(sizeof(mlr_skips) <= SKIP_TERMS + 64, "a map and a little of its own");
 _Static_assert(sizeof(mlr_nmix) <= MLR_NMIX_TERMS + 128, "mixing and a little of its own");
 _Static_assert(MLR_NEURAL_OWN_WORK >= 64 + 128 + 4 * 64, "the little, and padding");
@@ -316,7 +318,10 @@ static mlr_status decode_mixed(const job *j, mlr_cursor *c)
     return MLR_OK;
 }
 
-static mlr_status dispatch(job *j, mlr_cursor *c)
+/* NULL where a strategy has no mixing, so that its code is not linked. */
+typedef mlr_status (*mixed_fn)(const job *j, mlr_cursor *c);
+
+static mlr_status dispatch(job *j, mixed_fn mixed, mlr_cursor *c)
 {
     unsigned kind = mlr_cur_u8(c, "neural block kind");
     if (!mlr_cur_ok(c)) {
@@ -329,8 +334,8 @@ static mlr_status dispatch(job *j, mlr_cursor *c)
     if (kind == MLR_NEURAL_CHANGES) {
         return decode_changes(j, c);
     }
-    if (kind == MLR_NEURAL_MIXED) {
-        return decode_mixed(j, c);
+    if (kind == MLR_NEURAL_MIXED && mixed != NULL) {
+        return mixed(j, c);
     }
     if (kind == MLR_NEURAL_EXACT && left == 0) {
         decode_exact(j);
@@ -343,7 +348,7 @@ static mlr_status dispatch(job *j, mlr_cursor *c)
     return bad(c->err, "neural block of a known kind");
 }
 
-mlr_status mlr_neural_block_decode(const mlr_block *b, mlr_err *err)
+static mlr_status decode_block(const mlr_block *b, mixed_fn mixed, mlr_err *err)
 {
     const mlr_neural *n = b->state;
     job j = {.b = b,
@@ -361,7 +366,17 @@ mlr_status mlr_neural_block_decode(const mlr_block *b, mlr_err *err)
     }
     mlr_neural_scratch(&j.work, n, b->work);
     mlr_cursor c = {.base = b->payload, .size = body, .err = err};
-    return dispatch(&j, &c);
+    return dispatch(&j, mixed, &c);
+}
+
+mlr_status mlr_neural_block_decode(const mlr_block *b, mlr_err *err)
+{
+    return decode_block(b, NULL, err);
+}
+
+mlr_status mlr_neural_max_block_decode(const mlr_block *b, mlr_err *err)
+{
+    return decode_block(b, decode_mixed, err);
 }
 
 const mlr_decoder mlr_decoder_neural = {.id = MLR_STRATEGY_neural,

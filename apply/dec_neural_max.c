@@ -8,4 +8,4 @@ const mlr_decoder mlr_decoder_neural_max = {.id = MLR_STRATEGY_neural_max,
                                             .own_work = MLR_NEURAL_OWN_WORK,
                                             .terms = mlr_neural_terms,
                                             .prepare = mlr_neural_prepare,
-                                            .decode = mlr_neural_block_decode};
+                                            .decode = mlr_neural_max_block_decode};

@@ -193,7 +193,7 @@ static mlr_status decode_bits(const job *j, mlr_cursor *c)
     size_t size = mlr_cur_left(c);
     mlr_bits_begin(&bits, mlr_cur_take(c, size, "quant bits"), size);
     mlr_quant_coder coder = {.code = read_bit, .ctx = &bits};
-    mlr_quant_mix_reset(j->work->mix);
+    mlr_quant_mix_reset(j->work->mix, q->shape);
     size_t step = mlr_quant_chunk_blocks(q->shape);
     for (size_t at = 0; at < j->blocks; at += step) {
         mlr_quant_chunk k = chunk_at(j, at);

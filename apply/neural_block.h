@@ -32,13 +32,17 @@ typedef struct mlr_neural_work {
 } mlr_neural_work;
 
 /* What a block takes: its terms, and MLR_NEURAL_OWN_WORK bytes. */
-enum { MLR_NEURAL_OWN_WORK = 448 };
+enum {
+    MLR_NEURAL_OWN_WORK = 448,
+    MLR_LIST_TERMS = 48 << 10 /* no less than the terms of a block of change lists */
+};
 uint64_t mlr_neural_work_terms(const mlr_record *r, const mlr_neural_head *h);
 void mlr_neural_scratch(mlr_neural_work *w, const mlr_neural *n, void *memory);
 
 /* The decoder functions that both neural strategies share. */
 mlr_status mlr_neural_terms(const mlr_record *r, mlr_decoder_terms *terms, mlr_err *err);
 mlr_status mlr_neural_block_decode(const mlr_block *b, mlr_err *err);
+mlr_status mlr_neural_max_block_decode(const mlr_block *b, mlr_err *err); /* with mixing */
 
 static inline void mlr_changes_reset(mlr_changes *m)
 {

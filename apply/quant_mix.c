@@ -14,29 +14,57 @@ enum {
     SIZE_MOST = 31
 };
 
-/* Where the slots of each input begin. */
+/* Where the slots of each input begin: columns come last, as groups have only a few. */
 static const uint16_t start[MLR_QMIX_INPUTS - 1] = {
     0,
     128,
     128 + 256,
+    MLR_QMIX_COLUMNS_AT,
     128 + 256 + 512,
-    128 + 256 + 512 + MLR_QMIX_WIDE,
-    128 + 256 + 512 + MLR_QMIX_WIDE + 256,
-    128 + 256 + 512 + MLR_QMIX_WIDE + 512,
+    128 + 256 + 512 + 256,
+    128 + 256 + 512 + 512,
 };
 
-void mlr_quant_mix_reset(mlr_quant_mix *m)
+uint64_t mlr_quant_mix_terms(const mlr_quant_shape *s)
 {
-    memset(m, 0, sizeof *m);
-    mlr_bit_reset(m->slot[0][0], sizeof m->slot / sizeof(mlr_bit));
-    mlr_bit_reset(m->large, MLR_QMIX_NUMBER);
-    mlr_bit_reset(m->super[0], sizeof m->super / sizeof(mlr_bit));
-    for (unsigned k = 0; k < 2; k++) {
-        for (unsigned n = 0; n < MLR_QMIX_NODES; n++) {
-            for (unsigned i = 0; i < MLR_QMIX_INPUTS; i++) {
-                m->weight[k][n][i] = WEIGHT_FIRST;
-            }
+    uint64_t supers = s->supers > 0 ? 16 * MLR_QMIX_NUMBER_TERMS : 0;
+    uint64_t subs = s->subs > 0 ? MLR_QMIX_SUB_TERMS : 0;
+    return MLR_QMIX_KIND_TERMS + MLR_QMIX_NUMBER_TERMS + supers + subs;
+}
+
+/* Nothing behind the slots of subs is touched. */
+enum {
+    SUB_BYTES = offsetof(mlr_quant_lessons, slot) +
+                MLR_QMIX_SUB_SLOTS * MLR_QMIX_NODES * sizeof(mlr_bit)
+};
+
+size_t mlr_quant_mix_bytes(const mlr_quant_shape *s)
+{
+    return s->subs > 0     ? offsetof(mlr_quant_mix, subs) + SUB_BYTES
+           : s->supers > 0 ? offsetof(mlr_quant_mix, subs)
+                           : offsetof(mlr_quant_mix, super);
+}
+
+static void reset_lessons(mlr_quant_lessons *l, size_t slots)
+{
+    mlr_bit_reset(l->slot[0], slots * MLR_QMIX_NODES);
+    for (unsigned n = 0; n < MLR_QMIX_NODES; n++) {
+        for (unsigned i = 0; i < MLR_QMIX_INPUTS; i++) {
+            l->weight[n][i] = WEIGHT_FIRST;
         }
+    }
+    memset(&l->past, 0, sizeof l->past);
+}
+
+void mlr_quant_mix_reset(mlr_quant_mix *m, const mlr_quant_shape *s)
+{
+    mlr_bit_reset(m->large, MLR_QMIX_NUMBER);
+    reset_lessons(&m->codes, MLR_QMIX_SLOTS);
+    if (s->supers > 0) {
+        mlr_bit_reset(m->super[0], sizeof m->super / sizeof(mlr_bit));
+    }
+    if (s->subs > 0) {
+        reset_lessons(&m->subs, MLR_QMIX_SUB_SLOTS);
     }
 }
 
@@ -67,7 +95,7 @@ static inline void learn(mlr_bit *b, int32_t to)
 unsigned mlr_quant_mixed(mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
                          unsigned bit)
 {
-    int32_t *w = m->weight[m->kind][node];
+    int32_t *w = m->lessons->weight[node];
     int64_t sum = (int64_t)MLR_QMIX_BIAS * w[MLR_QMIX_INPUTS - 1];
     for (unsigned i = 0; i + 1 < MLR_QMIX_INPUTS; i++) {
         m->input[i] = mlr_stretch(within((int32_t)(m->at[i][node] >> 16)));
@@ -159,7 +187,7 @@ static unsigned mean_class(uint32_t sum, uint32_t seen)
 
 static void choose(mlr_quant_mix *m, unsigned i, unsigned context)
 {
-    m->at[i] = m->slot[m->kind][start[i] + context];
+    m->at[i] = m->lessons->slot[start[i] + context];
 }
 
 /* Position and history of the number at hand. */
@@ -169,7 +197,7 @@ typedef struct spot {
 
 static void choose_all(mlr_quant_mix *m, const spot *s)
 {
-    const mlr_quant_past *p = &m->past[m->kind];
+    const mlr_quant_past *p = &m->lessons->past;
     unsigned edge = s->raw % MLR_QUANT_EDGES;
     unsigned quarter = edge == MLR_QUANT_NEAR ? 0 : edge / 4;
     unsigned left = (s->column - 1) % MLR_QMIX_WIDE;
@@ -212,7 +240,7 @@ static void code_one(const mlr_quant_mixing *j, const spot *s, size_t i)
     mlr_quant_mix *m = j->model;
     choose_all(m, s);
     j->z[i] = (uint16_t)residual(m, j->coder, j->z[i]);
-    note(&m->past[m->kind], s->column, j->z[i]);
+    note(&m->lessons->past, s->column, j->z[i]);
 }
 
 static void begin_row(mlr_quant_past *p)
@@ -238,14 +266,14 @@ static unsigned with_edge(const mlr_quant_chunk *c, size_t i)
 
 static void code_subs(const mlr_quant_mixing *j, size_t n)
 {
-    j->model->kind = 0;
+    j->model->lessons = &j->model->subs;
     for (size_t i = 0; i < n; i++) {
         spot s = {.raw = j->chunk->context[i] & 127U,
                   .detail = with_edge(j->chunk, i),
                   .old = j->chunk->old->sub[i],
                   .column = (unsigned)(i % j->chunk->shape->groups)};
         if (s.column == 0) {
-            begin_row(&j->model->past[0]);
+            begin_row(&j->model->subs.past);
         }
         code_one(j, &s, i);
     }
@@ -258,11 +286,11 @@ static void code_codes(const mlr_quant_mixing *j, size_t n)
     bool channels = c->shape->supers == 0;
     uint64_t row = channels ? c->channels->inner : j->row == 0 ? 256 : j->row;
     uint64_t column = c->first % row;
-    j->model->kind = 1;
+    j->model->lessons = &j->model->codes;
     for (size_t i = 0; i < n; i++, column++) {
         if (column == row) {
             column = 0;
-            begin_row(&j->model->past[1]);
+            begin_row(&j->model->codes.past);
         }
         spot s = {.raw = c->context[i] & 127U,
                   .detail = channels ? c->detail[i] : with_edge(c, i),

@@ -14,16 +14,20 @@ enum {
     MLR_QMIX_INPUTS = 8, /* the last one is constant */
     MLR_QMIX_NODES = 16, /* decisions on one number that are mixed */
     MLR_QMIX_WIDE = 1024,
-    MLR_QMIX_SLOTS = 128 + 256 + 512 + MLR_QMIX_WIDE + 256 + 256 + 576,
+    MLR_QMIX_COLUMNS_AT = 128 + 256 + 512 + 256 + 256 + 576,
+    MLR_QMIX_SLOTS = MLR_QMIX_COLUMNS_AT + MLR_QMIX_WIDE,
+    MLR_QMIX_SUB_SLOTS = MLR_QMIX_COLUMNS_AT + MLR_QUANT_GROUPS,
     MLR_QMIX_NUMBER = 65 + (65 << 3),
     MLR_QMIX_LIMIT = 250, /* decisions after which a slot learns no slower */
     MLR_QMIX_BIAS = 256,
     MLR_QMIX_WEIGHT_MOST = 8 << 16,
-    /* memory in the terms of the format: of each kind slots and weights of 4 bytes, 5 bytes
-       a column and 20; seventeen numbers */
-    MLR_QMIX_TERMS = 2 * (4 * MLR_QMIX_NODES * (MLR_QMIX_SLOTS + MLR_QMIX_INPUTS) +
-                          5 * MLR_QMIX_WIDE + 20) +
-                     17 * 4 * MLR_QMIX_NUMBER
+    /* memory in the terms of the format: of a kind slots and weights of 4 bytes, 5 bytes a
+       column; numbers beyond what is counted in steps; the sixteen of super-scales */
+    MLR_QMIX_KIND_TERMS =
+        4 * MLR_QMIX_NODES * (MLR_QMIX_SLOTS + MLR_QMIX_INPUTS) + 5 * MLR_QMIX_WIDE,
+    MLR_QMIX_SUB_TERMS =
+        4 * MLR_QMIX_NODES * (MLR_QMIX_SUB_SLOTS + MLR_QMIX_INPUTS) + 5 * MLR_QMIX_WIDE,
+    MLR_QMIX_NUMBER_TERMS = 4 * MLR_QMIX_NUMBER
 };
 
 /* Codes `bit`, whose chance to be 1 is p16 / 65536; a decoder ignores `bit` and returns
@@ -40,20 +44,27 @@ typedef struct mlr_quant_past {
     uint32_t row_seen, row_sum, recent;
 } mlr_quant_past;
 
+/* What is learned of one kind of numbers. */
+typedef struct mlr_quant_lessons {
+    int32_t weight[MLR_QMIX_NODES][MLR_QMIX_INPUTS];
+    mlr_quant_past past;
+    mlr_bit slot[MLR_QMIX_SLOTS][MLR_QMIX_NODES]; /* of subs MLR_QMIX_SUB_SLOTS */
+} mlr_quant_lessons;
+
+/* Only as much of it lies in memory as the shape has kinds: mlr_quant_mix_bytes(). */
 typedef struct mlr_quant_mix {
-    mlr_bit slot[2][MLR_QMIX_SLOTS][MLR_QMIX_NODES]; /* of subs and of codes */
-    int32_t weight[2][MLR_QMIX_NODES][MLR_QMIX_INPUTS];
-    mlr_bit large[MLR_QMIX_NUMBER];
-    mlr_bit super[16][MLR_QMIX_NUMBER];
-    mlr_quant_past past[2];
     /* the number at hand */
+    mlr_quant_lessons *lessons; /* of its kind */
     mlr_bit *at[MLR_QMIX_INPUTS - 1];
     int32_t input[MLR_QMIX_INPUTS];
-    unsigned kind;
     int32_t rate;
     unsigned rate_log;
     unsigned (*mixed)(struct mlr_quant_mix *m, unsigned node, const mlr_quant_coder *c,
                       unsigned bit);
+    mlr_bit large[MLR_QMIX_NUMBER];
+    mlr_quant_lessons codes;
+    mlr_bit super[16][MLR_QMIX_NUMBER];
+    mlr_quant_lessons subs;
 } mlr_quant_mix;
 
 /* One mixed decision on the number at hand: codes `bit`, or what the coder reads, and
@@ -75,7 +86,9 @@ static inline uint32_t mlr_quant_mix_chance(int64_t sum)
     return p < LEAST ? LEAST : p > MOST ? MOST : p;
 }
 
-void mlr_quant_mix_reset(mlr_quant_mix *m);
+uint64_t mlr_quant_mix_terms(const mlr_quant_shape *s);
+size_t mlr_quant_mix_bytes(const mlr_quant_shape *s); /* of this build */
+void mlr_quant_mix_reset(mlr_quant_mix *m, const mlr_quant_shape *s);
 
 /*
  * Codes the residuals of one kind in a chunk: z is 0, 1, 2, ... for 0, -1, 1, ... The chunk

@@ -228,7 +228,8 @@ static size_t step_of(const mlr_quant_shape *s)
     return chunk_codes(s) + 64;
 }
 
-_Static_assert(sizeof(mlr_quant_mix) <= MLR_QMIX_TERMS + 256,
+_Static_assert(sizeof(mlr_quant_mix) <=
+                   2 * MLR_QMIX_KIND_TERMS + 17 * MLR_QMIX_NUMBER_TERMS + 256,
                "mixing and a little of its own");
 _Static_assert(MLR_QUANT_OWN_WORK >= sizeof(mlr_quant_work) + 256 + 8 * 64,
                "a chunk's structure, the little, and padding");
@@ -242,7 +243,7 @@ static size_t made_bytes(const mlr_quant_shape *s)
 uint64_t mlr_quant_work_terms(const mlr_quant_shape *s, unsigned form)
 {
     uint64_t chunk = chunk_codes(s);
-    uint64_t mixing = MLR_QMIX_TERMS + 3 * chunk;
+    uint64_t mixing = mlr_quant_mix_terms(s) + 3 * chunk;
     return 5 * chunk + ((form & MLR_QUANT_MIXED) != 0 ? mixing : 0) +
            ((form & MLR_QUANT_RETYPED) != 0 ? made_bytes(s) : 0);
 }

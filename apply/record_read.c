@@ -133,7 +133,7 @@ static void count_blocks(mlr_record_head *r)
 static void read_need(mlr_cursor *c, mlr_record_head *r, const mlr_patch_need *most,
                       uint64_t at)
 {
-    if (r->record.block_old > most->block_old && r->record.old_bytes > 0) {
+    if (r->record.block_old > most->block_old && r->record.old_bytes > 0 && r->blocks > 0) {
         mlr_fail_limit(c->err, at, "reference size that the header announced",
                        r->record.block_old, most->block_old);
     }

@@ -14,7 +14,6 @@
 
 enum {
     TABLES_WIDE = 32,
-    TABLES_NARROW = 6,
     RARE = 8 /* elements a bit: no search */,
     LAG_LEAST_BYTES = 256,
     SCALE_LEAST_BYTES = 64
@@ -115,7 +114,8 @@ static uint64_t choose_form(mlr_sweep *s, mlr_neural_plan *p, const mlr_encoding
     }
     uint64_t tables = mlr_counts_cost(&s->counts);
     bool may_list = p->model.edges == 1 && p->model.lag == 0 &&
-                    changed < s->elements / 12 && e->max_work == 0;
+                    changed < s->elements / 12 &&
+                    (e->max_work == 0 || e->max_work >= MLR_LIST_TERMS);
     uint64_t list = may_list ? changes_cost(s) : UINT64_MAX;
     uint64_t skipping = take_idle_out(s);
     skipping += mlr_counts_cost(&s->counts);
@@ -186,11 +186,11 @@ static mlr_status write_tables(const mlr_encoding *e, mlr_sweep *s, mlr_neural_p
         return no_memory(err);
     }
     mlr_status status = MLR_OK;
-    bool narrow =
-        (p->model.form & (MLR_NEURAL_NARROW | MLR_NEURAL_MIX)) == MLR_NEURAL_NARROW;
-    if (!mlr_tables_merge(t, &s->counts, narrow ? TABLES_NARROW : TABLES_WIDE, e->alloc)) {
+    unsigned most = mlr_tables_most(e->max_state, TABLES_WIDE);
+    if (!mlr_tables_merge(t, &s->counts, most, e->alloc)) {
         status = no_memory(err);
     } else {
+        p->model.form |= mlr_tables_narrow(e->max_state, t->count) ? MLR_NEURAL_NARROW : 0;
         write_head(p, t, factors, model);
         mlr_tables_write(t, &s->counts, model);
         bool mixing = (p->model.form & MLR_NEURAL_MIX) != 0;
@@ -285,14 +285,23 @@ static mlr_status try_lag(const mlr_encoding *e, const mlr_view *v, bool mixed,
     return status;
 }
 
+/* Whether factors fit the device, with something left for tables. */
+static bool rank_fits(const mlr_encoding *e, const mlr_record *r, unsigned rank)
+{
+    uint64_t elements = r->new_bytes / r->dtype->block_bytes;
+    uint64_t rows = r->row == 0 ? 0 : elements / r->row + (elements % r->row != 0);
+    return e->max_state == 0 ||
+           (rows + r->row) * (rank + rank % 2) <= e->max_state / (2 * sizeof(int16_t));
+}
+
 /* Replaces the plan by one that multiplies the base (weight decay) where that is smaller.
  */
 static mlr_status try_scale(const mlr_encoding *e, const mlr_view *v, uint64_t *cost,
                             mlr_neural_plan *p, mlr_sweep *s, mlr_err *err)
 {
     int32_t scale = 0;
-    if (e->quick || !e->search || *cost >> 19 < SCALE_LEAST_BYTES ||
-        mlr_find_scale(e, v, &scale, err) != MLR_OK || scale == 0) {
+    if (*cost >> 19 < SCALE_LEAST_BYTES || mlr_find_scale(e, v, &scale, err) != MLR_OK ||
+        scale == 0) {
         return err->status;
     }
     mlr_neural_head h = {.form = MLR_NEURAL_SCALED,
@@ -300,7 +309,6 @@ static mlr_status try_scale(const mlr_encoding *e, const mlr_view *v, uint64_t *
                          .edges = MLR_NEURAL_EDGES,
                          .top = p->model.top,
                          .scale = scale};
-    h.form |= p->model.form & MLR_NEURAL_NARROW;
     mlr_neural_plan with = {0};
     mlr_neural_shape(&with.model, v->record, &h);
     mlr_sweep *t = mlr_take(e->alloc, sizeof *t);
@@ -324,13 +332,17 @@ static mlr_status try_factors(const mlr_encoding *e, const mlr_view *v, uint64_t
                               mlr_neural_plan *p, mlr_sweep *s, mlr_buf *out, mlr_err *err)
 {
     mlr_factors f;
-    if (e->quick || !e->search || e->max_state != 0 || cost >> 19 < 1024 ||
+    if (e->quick || !e->search || !rank_fits(e, v->record, 1) || cost >> 19 < 1024 ||
         cost >> 16 < v->record->new_bytes / p->model.now.bytes / RARE) {
         return MLR_OK;
     }
     mlr_status status = mlr_lowrank_search(e, v, &p->model, &f, err);
     if (status != MLR_OK || f.rank == 0) {
         return status;
+    }
+    if (!rank_fits(e, v->record, f.rank)) {
+        mlr_give(e->alloc, f.v, f.bytes);
+        return MLR_OK;
     }
     mlr_neural_plan with = {.factors = f.v, .factor_bytes = f.bytes};
     mlr_neural_head h = {.form = MLR_NEURAL_LOWRANK,
@@ -379,9 +391,6 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_neura
         h.edges = MLR_NEURAL_EDGES;
     }
     mlr_neural_shape(&p->model, r, &h);
-    if (e->max_state != 0 && e->max_state < ((size_t)TABLES_WIDE << 14)) {
-        p->model.form |= MLR_NEURAL_NARROW;
-    }
     status = mlr_neural_sweep(e, v, &p->model, 1, s, err);
     if (status != MLR_OK) {
         return status;

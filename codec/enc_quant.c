@@ -8,7 +8,7 @@
 #include "codec/rans_write.h"
 #include "codec/strategy.h"
 
-enum { TABLES_WIDE = 32, TABLES_NARROW = 6, QUICK_BYTES = 1 << 20, COUNT_BYTES = 2 << 20 };
+enum { TABLES_WIDE = 32, QUICK_BYTES = 1 << 20, COUNT_BYTES = 2 << 20 };
 enum { MAX_LEVEL = 20, MIX_BLOCKS = 1 << 17, MIX_PLAIN = 1 << 20 };
 
 static mlr_status no_memory(mlr_err *err)
@@ -57,10 +57,10 @@ static bool should_mix(const mlr_encoding *e, const mlr_record *r, const mlr_qua
 static mlr_status write_kind(const mlr_encoding *e, mlr_quant_plan *p, unsigned kind,
                              mlr_tables *t, const mlr_counts *c, mlr_buf *out, mlr_err *err)
 {
-    bool narrow = (p->model.form & MLR_QUANT_NARROW) != 0;
+    unsigned most = mlr_tables_most(e->max_state, TABLES_WIDE);
     mlr_buf stream;
     mlr_buf_init(&stream, e->alloc);
-    if (!mlr_tables_merge(t, c, narrow ? TABLES_NARROW : TABLES_WIDE, e->alloc)) {
+    if (!mlr_tables_merge(t, c, most, e->alloc)) {
         return no_memory(err);
     }
     mlr_tables_write(t, c, &stream);
@@ -119,7 +119,7 @@ static mlr_status study_with(const mlr_encoding *e, const mlr_view *v, mlr_quant
     const mlr_record *r = v->record;
     mlr_quant_head h = {
         .shape = mlr_quant_shape_of(r->dtype), .now = r->dtype, .was = r->old_dtype};
-    if (e->max_state != 0 && e->max_state < ((size_t)TABLES_WIDE << 15)) {
+    if (mlr_tables_narrow(e->max_state, 2 * TABLES_WIDE)) {
         h.form |= MLR_QUANT_NARROW;
     }
     if (should_mix(e, r, h.shape)) {

@@ -21,9 +21,11 @@ enum {
     FIELD_NONE = 255
 };
 
-/* What a factor takes, about, less what least squares and contexts gain beyond the sample
-   that ranks are judged by. */
-#define FACTOR_BITS 2.5
+/* What a factor is charged where ranks are judged. It takes three bits and more where noise
+   is left, but least squares and contexts gain beyond what the sample shows; of wide floats
+   little, whose factors are long and whose low bits stay noise. */
+#define FACTOR_BITS      2.5
+#define FACTOR_BITS_WIDE 11
 /* The share of noise up to which rounding alone explains what factors leave. */
 #define ROUNDED 0.1
 
@@ -414,6 +416,11 @@ static void settle_noise(search *s, const sample *c)
     }
 }
 
+static double factor_bits(const search *s)
+{
+    return s->shape->now.bytes > 2 ? FACTOR_BITS_WIDE : FACTOR_BITS;
+}
+
 /* `price` is what one more component takes, in bits. */
 static unsigned choose_rank(const search *s, sample *c, double price)
 {
@@ -679,7 +686,7 @@ static mlr_status promising(const search *whole, bool *yes, mlr_err *err)
         double all = (double)whole->m.rows * (double)whole->m.columns;
         double edge = (sqrt(rows) + sqrt(columns)) * (sqrt(rows) + sqrt(columns));
         double noise = -0.5 * rows * columns * log2(1 - 0.9 * edge / (rows * columns));
-        double price = lines * FACTOR_BITS * rows * columns / all + 0.7 * noise;
+        double price = lines * factor_bits(&s) * rows * columns / all + 0.7 * noise;
         unsigned rank = 0;
         (void)sketch(s.m.d, s.m.rows, s.m.columns, s.y, s.z, 2);
         components(&s);
@@ -701,7 +708,7 @@ static mlr_status fit(search *s, mlr_factors *f, mlr_err *err)
     components(s);
     set_weights(s, 0);
     unsigned rank = 0;
-    status = choose(s, (double)(s->m.rows + s->m.columns) * FACTOR_BITS, &rank, err);
+    status = choose(s, (double)(s->m.rows + s->m.columns) * factor_bits(s), &rank, err);
     if (status == MLR_OK && rank > 0) {
         status = weigh(s, rank, err);
     }

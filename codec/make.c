@@ -141,6 +141,20 @@ static mlr_status hash_members(maker *k)
     return k->err->status;
 }
 
+/* One digest that tells the contents of both models. */
+static void digest_contents(maker *k)
+{
+    mlr_sha256 h;
+    mlr_sha256_begin(&h, k->kernels->sha256);
+    for (size_t i = 0; i < k->desc.base_count; i++) {
+        mlr_sha256_add(&h, k->base[i].sha256, sizeof k->base[i].sha256);
+    }
+    for (size_t i = 0; i < k->desc.target_count; i++) {
+        mlr_sha256_add(&h, k->target[i].sha256, sizeof k->target[i].sha256);
+    }
+    mlr_sha256_end(&h, k->made->models_sha256);
+}
+
 static mlr_status describe_patch(maker *k)
 {
     const mlr_model *old = k->plan->matching->old_model,
@@ -163,7 +177,10 @@ static mlr_status describe_patch(maker *k)
         k->desc.dicts = &k->dict;
         k->desc.dict_count = 1;
     }
-    return hash_members(k);
+    if (hash_members(k) == MLR_OK) {
+        digest_contents(k);
+    }
+    return k->err->status;
 }
 
 /* --- structure ------------------------------------------------------------------------ */
@@ -227,10 +244,10 @@ static mlr_status fit_glue_bench(maker *k, const mlr_pair_view *v)
     return mlr_bench_fit(&k->benches[0], &plain, k->err);
 }
 
-static mlr_status write_next_glue(maker *k)
+/* Writes the next n bytes of the structure, or, with `only_copy`, nothing where they are
+   not old bytes. */
+static mlr_status write_glue_bytes(maker *k, uint64_t n, bool only_copy)
 {
-    uint64_t left = k->glue.size - k->glue_at;
-    uint64_t n = left < k->device->block_bytes ? left : k->device->block_bytes;
     mlr_buf refs;
     mlr_buf_init(&refs, k->o->alloc);
     mlr_glue_refs(&k->glue, k->glue_at, n, &refs);
@@ -247,12 +264,40 @@ static mlr_status write_next_glue(maker *k)
             mlr_record r = v.record;
             r.decoder = mlr_decoder_get(MLR_STRATEGY_copy);
             write_glue_chunk(k, &r, &(mlr_decoder_need){0}, &v, NULL);
-        } else if (k->err->status == MLR_OK) {
+            k->glue_at += n;
+        } else if (k->err->status == MLR_OK && !only_copy) {
             encode_glue(k, &v);
+            k->glue_at += n;
         }
     }
-    k->glue_at += n;
     mlr_buf_release(&refs);
+    return k->err->status;
+}
+
+/* Where all is structure, copies may take the memory that blocks of records do not. */
+static uint64_t most_copied(const maker *k)
+{
+    uint64_t block = k->device->block_bytes;
+    for (size_t i = 0; i < k->plan->record_count; i++) {
+        if (!k->plan->records[i].copy) {
+            return block;
+        }
+    }
+    return 3 * block < MLR_MAX_BLOCK ? 3 * block : block;
+}
+
+static mlr_status write_next_glue(maker *k)
+{
+    uint64_t left = k->glue.size - k->glue_at;
+    uint64_t block = k->device->block_bytes;
+    uint64_t most = most_copied(k);
+    uint64_t before = k->glue_at;
+    if (most > block && left > block) {
+        write_glue_bytes(k, left < most ? left : most, true);
+    }
+    if (k->glue_at == before && k->err->status == MLR_OK) {
+        write_glue_bytes(k, left < block ? left : block, false);
+    }
     return k->err->status;
 }
 

@@ -26,6 +26,7 @@ typedef struct mlr_made {
     uint64_t arena_bytes; /* what a serial applier needs */
     uint64_t decode_us;   /* by the fixed prices of codec/price.h */
     uint8_t patch_sha256[32];
+    uint8_t models_sha256[32]; /* of the digests of every base and target file in order */
 } mlr_made;
 
 typedef struct mlr_make_options {

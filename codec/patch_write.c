@@ -181,7 +181,8 @@ void mlr_patch_writer_need(mlr_patch_writer *w, const mlr_record *r,
 {
     w->strategies |= (uint64_t)1 << r->decoder->id;
     raise(glue ? &w->need.glue_new : &w->need.block_new, r->block_new);
-    raise(&w->need.block_old, r->old_bytes > 0 ? r->block_old : 0);
+    bool copies = r->decoder->id == MLR_STRATEGY_copy && r->old_dtype == r->dtype;
+    raise(&w->need.block_old, r->old_bytes > 0 && !copies ? r->block_old : 0);
     raise(&w->need.state_terms, need->terms.state);
     raise(&w->need.work_terms, need->terms.work);
 }

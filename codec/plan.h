@@ -53,6 +53,8 @@ typedef struct mlr_device {
     uint64_t memory_bytes; /* for the applier's arena */
     uint32_t block_bytes;  /* most new bytes per block */
     bool no_zstd;
+    /* what of it decoders may take for state and work; 0: as usual for such memory */
+    uint64_t state_bytes, work_bytes;
 } mlr_device;
 
 /* "desktop", "64M", "16M", "1M", "256K", "micro"; NULL where there is none of that name. */
@@ -111,5 +113,16 @@ typedef struct mlr_plan_options {
 /* Stage B of the matching must be done. The plan lives in the pool. */
 mlr_status mlr_plan_make(mlr_plan *out, const mlr_matching *m, const mlr_plan_options *o,
                          mlr_pool *pool, mlr_err *err);
+
+/*
+ * Small models apply in 1 MiB without being asked to: their tables and blocks would not
+ * fill more. Sets a device without a limit up for such a plan, and leaves others alone; so
+ * it does where `choice` asks for most effort, a strategy by name or blocks of a size: who
+ * asks gets that rather than little memory.
+ */
+void mlr_device_for_plan(mlr_device *d, const mlr_plan *plan, const mlr_choice *choice);
+
+/* Less for tables, then less for blocks; false where nothing is left to save. */
+bool mlr_device_tighten(mlr_device *d);
 
 #endif

@@ -147,7 +147,7 @@ mlr_status mlr_quant_mix_block(const mlr_encoding *e, const mlr_quant_plan *p,
     mlr_quant_coder coder = {.code = write_bit, .ctx = &bits};
     mlr_buf_u8(out, MLR_QUANT_BITS);
     mlr_bits_out_begin(&bits, out);
-    mlr_quant_mix_reset(w->mix);
+    mlr_quant_mix_reset(w->mix, q->shape);
     size_t step = mlr_quant_chunk_blocks(q->shape);
     for (size_t at = 0; at < blocks; at += step) {
         size_t n = blocks - at < step ? blocks - at : step;

@@ -62,7 +62,7 @@ mlr_status mlr_find_scale(const mlr_encoding *e, const mlr_view *v, int32_t *sca
         }
     }
     mlr_give(e->alloc, is, bytes);
-    if (s != MLR_OK || f.old <= 0 || f.both * f.both < f.change * f.old / 8) {
+    if (s != MLR_OK || f.old <= 0 || f.both * f.both < f.change * f.old / 2) {
         return s;
     }
     double parts = f.both / f.old * 4294967296.0;

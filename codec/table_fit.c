@@ -161,6 +161,20 @@ static void merge_all(merging *m, const mlr_counts *c, mlr_tables *t, unsigned m
     number_tables(m, t);
 }
 
+unsigned mlr_tables_most(size_t max_state, unsigned most)
+{
+    enum { LEAST = 2, NARROW_BYTES = 2 * (MLR_TOKEN_LIMIT + 1) };
+    size_t fit = max_state / 4 / NARROW_BYTES;
+    fit = fit < LEAST ? LEAST : fit;
+    return max_state == 0 || fit > most ? most : (unsigned)fit;
+}
+
+bool mlr_tables_narrow(size_t max_state, unsigned count)
+{
+    return max_state != 0 &&
+           (size_t)count * MLR_RANS_SCALE * sizeof(uint32_t) > max_state / 4;
+}
+
 bool mlr_tables_merge(mlr_tables *t, const mlr_counts *c, unsigned most,
                       const mlr_allocator *alloc)
 {

@@ -26,6 +26,14 @@ typedef struct mlr_tables {
 bool mlr_tables_merge(mlr_tables *t, const mlr_counts *c, unsigned most,
                       const mlr_allocator *alloc);
 
+/*
+ * What tables may take of a device's memory for state (0: anything): how many of them, at
+ * most `most`, and whether so many have to stay narrow. Wide ones decode faster, narrow
+ * ones cost nothing in bytes.
+ */
+unsigned mlr_tables_most(size_t max_state, unsigned most);
+bool mlr_tables_narrow(size_t max_state, unsigned count);
+
 /* Appends map and tables as mlr_neural_prepare() reads them and sets freq and bits. */
 void mlr_tables_write(mlr_tables *t, const mlr_counts *c, mlr_buf *out);
 

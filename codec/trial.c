@@ -265,6 +265,10 @@ mlr_encoding mlr_encoding_for(const mlr_choice *choice, const mlr_device *device
         e.max_state = (size_t)(rest / 2);
         e.max_work = (size_t)(rest / 2);
     }
+    if (device->state_bytes > 0) {
+        e.max_state = (size_t)device->state_bytes;
+        e.max_work = (size_t)device->work_bytes;
+    }
     return e;
 }
 

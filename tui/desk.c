@@ -340,29 +340,35 @@ static double uncertainty(const mlr_cast *c)
     return settled ? -1 : c->p.error * (double)c->p.bytes;
 }
 
-/* A closer look where most bytes are uncertain: the best few, kept in order. */
-static void ask_closer(mlr_desk *d)
+size_t mlr_desk_uncertain(const mlr_desk *d, uint32_t *rows, size_t room)
 {
-    enum { FEW = 16 };
-    uint32_t best[FEW];
-    double worth[FEW];
-    size_t n = 0;
-    for (size_t i = 0; i < d->travelling && !d->refined; i++) {
+    enum { MOST = 16 };
+    double worth[MOST];
+    size_t n = 0, most = room < MOST ? room : MOST;
+    for (size_t i = 0; i < d->travelling && most > 0; i++) {
         double u = uncertainty(mlr_desk_cast(d, d->by_size[i]));
-        if (u < 0 || (n == FEW && u <= worth[n - 1])) {
+        if (u < 0 || (n == most && u <= worth[n - 1])) {
             continue;
         }
-        size_t at = n < FEW ? n++ : n - 1;
+        size_t at = n < most ? n++ : n - 1;
         for (; at > 0 && worth[at - 1] < u; at--) {
-            best[at] = best[at - 1];
+            rows[at] = rows[at - 1];
             worth[at] = worth[at - 1];
         }
-        best[at] = d->by_size[i];
+        rows[at] = d->by_size[i];
         worth[at] = u;
     }
+    return n;
+}
+
+/* A closer look where most bytes are uncertain. */
+static void ask_closer(mlr_desk *d)
+{
+    uint32_t row[16];
+    size_t n = d->refined ? 0 : mlr_desk_uncertain(d, row, sizeof row / sizeof *row);
     d->refined = n == 0;
     for (size_t i = 0; i < n; i++) {
-        (void)ask(d, best[i], mlr_desk_pick(d, best[i]), MLR_EFFORT_DEFAULT);
+        (void)ask(d, row[i], mlr_desk_pick(d, row[i]), MLR_EFFORT_DEFAULT);
     }
 }
 

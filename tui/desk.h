@@ -123,6 +123,10 @@ mlr_pick mlr_desk_pick(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast(const mlr_desk *d, size_t row);
 const mlr_cast *mlr_desk_cast_of(const mlr_desk *d, size_t row, mlr_pick pick);
 
+/* Rows that deserve a closer look: those whose forecasts leave most bytes uncertain (the
+   size times its error), most first, at most 16. Returns how many. */
+size_t mlr_desk_uncertain(const mlr_desk *d, uint32_t *rows, size_t room);
+
 /* Sets the memory budget as if the user had typed it. */
 void mlr_desk_set_memory(mlr_app *app, uint64_t bytes);
 

@@ -408,7 +408,8 @@ void mlr_detail_draw_histogram(const mlr_detail_view *d, mlr_pane v, bool focuse
     }
     int width = (in.cols - 4) / (int)b.n;
     width = width > 4 ? 4 : width < 1 ? 1 : width;
-    if (in.cols >= 70 && in.rows >= 9) {
+    bool overlay = (in.cols >= 70 && in.rows >= 9) != d->turned;
+    if (overlay && in.rows >= 4) {
         draw_overlay(&b, in, width);
     } else {
         draw_strips(&b, in, width);

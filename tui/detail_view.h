@@ -23,6 +23,7 @@ typedef struct mlr_detail_view {
     mlr_detail_pane pane;
     bool large;     /* this pane has the screen */
     bool log_scale; /* of the histogram */
+    bool turned;    /* strips where an overlay would be drawn, and the other way round */
     bool by_delta;  /* the map shows mean |delta| instead of changed elements */
     bool hex;
     uint64_t element;                        /* under the cursor of the byte view */

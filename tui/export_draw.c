@@ -169,7 +169,7 @@ static void draw_comparison(const mlr_app *app, mlr_pane v, int row)
               (const char *const[]){ratio_text(a, sizeof a, in, e->predicted), "",
                                     ratio_text(c, sizeof c, in, end)});
     mlr_fmt_bytes(a, sizeof a, app->desk.sums.memory);
-    mlr_fmt_bytes(c, sizeof c, e->result.need_bytes);
+    mlr_fmt_bytes(c, sizeof c, done ? e->result.need_bytes : 0); /* the job writes it */
     put_three(
         v, row + 3, "memory to apply",
         (const char *const[]){app->desk.sums.memory > 0 ? a : "·", "", done ? c : "·"});

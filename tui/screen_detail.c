@@ -65,8 +65,8 @@ static void follow(mlr_app *app, mlr_detail_view *d)
         app->focus = 0;
     }
     if (survey != NULL && survey->complete) {
-        d->study.cache = app->desk.outlook == NULL ? NULL : app->desk.outlook->cache;
-        mlr_study_match(&d->study, &survey->diff.matching);
+        mlr_study_match(&d->study, &survey->diff.matching,
+                        app->desk.outlook == NULL ? NULL : app->desk.outlook->cache);
     }
     if (d->row == app->focus && d->generation == s->generation) {
         return;
@@ -469,6 +469,9 @@ static bool act(mlr_app *app, void *state, mlr_action action)
         return true;
     case MLR_DO_PANE_LARGE:
         d->large = !d->large;
+        return true;
+    case MLR_DO_STRIPS:
+        d->turned = !d->turned;
         return true;
     case MLR_DO_LOG_SCALE:
         d->log_scale = !d->log_scale;

@@ -403,10 +403,11 @@ void mlr_study_look(mlr_study *s, const mlr_pair *pair, uint32_t index)
     s->wants = MLR_STUDY_MEASURE | (s->matching == NULL ? 0 : MLR_STUDY_FORECAST);
 }
 
-void mlr_study_match(mlr_study *s, const mlr_matching *m)
+void mlr_study_match(mlr_study *s, const mlr_matching *m, mlr_forecast_cache *cache)
 {
-    if (s->matching == NULL) {
+    if (s->matching == NULL) { /* no forecast runs that could be looking at the cache */
         s->matching = m;
+        s->cache = cache;
         s->wants |= s->pair.new_model == NULL ? 0 : MLR_STUDY_FORECAST;
     }
 }

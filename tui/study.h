@@ -117,8 +117,9 @@ void mlr_study_release(mlr_study *s);
 /* Looks at another pair: what was known is forgotten, measuring and mapping begin. */
 void mlr_study_look(mlr_study *s, const mlr_pair *pair, uint32_t index);
 
-/* Stage B of the matching is complete: from now on forecasts can be made. */
-void mlr_study_match(mlr_study *s, const mlr_matching *m);
+/* Stage B of the matching is complete: from now on forecasts can be made. `cache` is
+   borrowed, NULL where nothing is known from before; only the first call counts. */
+void mlr_study_match(mlr_study *s, const mlr_matching *m, mlr_forecast_cache *cache);
 
 void mlr_study_zoom(mlr_study *s, const mlr_cells_window *window);
 void mlr_study_hex(mlr_study *s, uint64_t element);

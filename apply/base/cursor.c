@@ -1,6 +1,6 @@
 #include "apply/base/cursor.h"
 
-const uint8_t *mlr_cur_take(mlr_cursor *c, size_t n, const char *rule)
+const uint8_t *(mlr_cur_take)(mlr_cursor *c, size_t n, const char *rule)
 {
     if (!mlr_cur_ok(c)) {
         return NULL;
@@ -14,31 +14,31 @@ const uint8_t *mlr_cur_take(mlr_cursor *c, size_t n, const char *rule)
     return p;
 }
 
-uint8_t mlr_cur_u8(mlr_cursor *c, const char *rule)
+uint8_t(mlr_cur_u8)(mlr_cursor *c, const char *rule)
 {
     const uint8_t *p = mlr_cur_take(c, 1, rule);
     return p == NULL ? 0 : p[0];
 }
 
-uint16_t mlr_cur_u16(mlr_cursor *c, const char *rule)
+uint16_t(mlr_cur_u16)(mlr_cursor *c, const char *rule)
 {
     const uint8_t *p = mlr_cur_take(c, 2, rule);
     return p == NULL ? 0 : mlr_load16(p);
 }
 
-uint32_t mlr_cur_u32(mlr_cursor *c, const char *rule)
+uint32_t(mlr_cur_u32)(mlr_cursor *c, const char *rule)
 {
     const uint8_t *p = mlr_cur_take(c, 4, rule);
     return p == NULL ? 0 : mlr_load32(p);
 }
 
-uint64_t mlr_cur_u64(mlr_cursor *c, const char *rule)
+uint64_t(mlr_cur_u64)(mlr_cursor *c, const char *rule)
 {
     const uint8_t *p = mlr_cur_take(c, 8, rule);
     return p == NULL ? 0 : mlr_load64(p);
 }
 
-uint64_t mlr_cur_varint(mlr_cursor *c, const char *rule)
+uint64_t(mlr_cur_varint)(mlr_cursor *c, const char *rule)
 {
     uint64_t at = mlr_cur_offset(c);
     uint64_t value = 0;
@@ -59,7 +59,7 @@ uint64_t mlr_cur_varint(mlr_cursor *c, const char *rule)
     return 0;
 }
 
-uint64_t mlr_cur_varint_to(mlr_cursor *c, uint64_t limit, const char *rule)
+uint64_t(mlr_cur_varint_to)(mlr_cursor *c, uint64_t limit, const char *rule)
 {
     uint64_t at = mlr_cur_offset(c);
     uint64_t value = mlr_cur_varint(c, rule);

@@ -49,6 +49,16 @@ uint64_t mlr_cur_varint(mlr_cursor *c, const char *rule);
 /* A varint that must not exceed `limit`. */
 uint64_t mlr_cur_varint_to(mlr_cursor *c, uint64_t limit, const char *rule);
 
+#ifdef MLR_NO_RULES
+#define mlr_cur_take(c, n, rule)          (mlr_cur_take)(c, n, "")
+#define mlr_cur_u8(c, rule)               (mlr_cur_u8)(c, "")
+#define mlr_cur_u16(c, rule)              (mlr_cur_u16)(c, "")
+#define mlr_cur_u32(c, rule)              (mlr_cur_u32)(c, "")
+#define mlr_cur_u64(c, rule)              (mlr_cur_u64)(c, "")
+#define mlr_cur_varint(c, rule)           (mlr_cur_varint)(c, "")
+#define mlr_cur_varint_to(c, limit, rule) (mlr_cur_varint_to)(c, limit, "")
+#endif
+
 /* Loads from bytes already proven to be there. */
 static inline uint16_t mlr_load16(const uint8_t *p)
 {

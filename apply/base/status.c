@@ -1,6 +1,6 @@
 #include "apply/base/status.h"
 
-mlr_status mlr_fail(mlr_err *err, mlr_status status, uint64_t offset, const char *rule)
+mlr_status(mlr_fail)(mlr_err *err, mlr_status status, uint64_t offset, const char *rule)
 {
     if (err == NULL) {
         return status;
@@ -13,8 +13,8 @@ mlr_status mlr_fail(mlr_err *err, mlr_status status, uint64_t offset, const char
     return err->status;
 }
 
-mlr_status mlr_fail_limit(mlr_err *err, uint64_t offset, const char *rule, uint64_t found,
-                          uint64_t limit)
+mlr_status(mlr_fail_limit)(mlr_err *err, uint64_t offset, const char *rule, uint64_t found,
+                           uint64_t limit)
 {
     if (err != NULL && err->status == MLR_OK) {
         err->found = found;

@@ -81,6 +81,16 @@ mlr_status mlr_fail(mlr_err *err, mlr_status status, uint64_t offset, const char
 mlr_status mlr_fail_limit(mlr_err *err, uint64_t offset, const char *rule, uint64_t found,
                           uint64_t limit);
 
+/*
+ * A build for a small device (MLR_NO_RULES) leaves the sentences out: what it reports is
+ * the status, the offset and the numbers.
+ */
+#ifdef MLR_NO_RULES
+#define mlr_fail(err, status, offset, rule) (mlr_fail)(err, status, offset, "")
+#define mlr_fail_limit(err, offset, rule, found, limit)                                    \
+    (mlr_fail_limit)(err, offset, "", found, limit)
+#endif
+
 /* Names what the failure is about; the first name stays. Unprintable bytes become '?'. */
 void mlr_err_about(mlr_err *err, const char *name, size_t n);
 

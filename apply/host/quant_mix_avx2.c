@@ -80,7 +80,7 @@ unsigned mlr_quant_mixed_avx2(mlr_quant_mix *m, unsigned node, const mlr_quant_c
 {
     enum { LAST = MLR_QMIX_INPUTS - 1 };
     uint32_t slot[MLR_QMIX_INPUTS];
-    __m256i *w = (__m256i *)(void *)m->weight[m->kind][node];
+    __m256i *w = (__m256i *)(void *)m->lessons->weight[node];
     mlr_bit *const *at = m->at;
     __m256i slots = _mm256_setr_epi32((int)at[0][node], (int)at[1][node], (int)at[2][node],
                                       (int)at[3][node], (int)at[4][node], (int)at[5][node],

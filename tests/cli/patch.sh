@@ -37,24 +37,52 @@ no_debris() {
 }
 
 # --- the spellings ------------------------------------------------------------------------
+# in_one_mib OLD PATCH NEW: applies to the bytes of NEW in a process held to 1 MiB.
+in_one_mib() {
+    rm -rf .new
+    prlimit --data=1048576 "$MALLORN" patch "$1" "$2" -o .new --streaming --buffer-size 1048576 >.out 2>.err ||
+        { fail "$2 does not apply in 1 MiB"; cat .err; return; }
+    cmp -s .new "$3" || fail "$2 in 1 MiB does not make $3"
+}
+
+# A patch of a small model applies in 1 MiB without anyone asking for that.
 works diff old.tflite new.tflite -o update.tflp --level 19
-works patch model.tflite update.tflp -o out.tflite --streaming --buffer-size 16777216
-same out.tflite new.tflite
-works diff base.tflite finetuned.tflite -o update.tflp --neural -f
-works patch base.tflite update.tflp -o out.tflite -f
-same out.tflite finetuned.tflite
+mv new.tflite wanted.tflite
+works patch model.tflite update.tflp -o new.tflite --streaming --buffer-size 1048576
+same new.tflite wanted.tflite
+in_one_mib model.tflite update.tflp new.tflite
+rm update.tflp
+works diff base.tflite finetuned.tflite -o update.tflp --neural
+works patch model.tflite update.tflp -o new.tflite --streaming --buffer-size 1048576 -f
+same new.tflite finetuned.tflite
+in_one_mib model.tflite update.tflp new.tflite
 works diff old.gguf new.gguf -o update.ggup --parallel
 works patch old.gguf update.ggup -o out.gguf
 same out.gguf new.gguf
+in_one_mib old.gguf update.ggup new.gguf
+for how in "" "--level 1" "--level 19" --neural "--neural --level 12"; do
+    works diff old.gguf new.gguf -o some.ggup -f $how
+    in_one_mib old.gguf some.ggup new.gguf
+    works diff base.f16.safetensors tuned.f16.safetensors -o some.sftp -f $how
+    in_one_mib base.f16.safetensors some.sftp tuned.f16.safetensors
+done
 for v in 1 2 3 4; do
     cp old.tflite v$v.tflite
 done
 cp new.tflite v2.tflite && cp new.tflite v4.tflite
-SOURCE_DATE_EPOCH=1700000000 works dict train v1.tflite v2.tflite v3.tflite v4.tflite -o models.dict --max-size 114688
+SOURCE_DATE_EPOCH=1700000000 works dict train v1.tflite v2.tflite v3.tflite v4.tflite -o tflite.dict --max-size 114688
+works dict info tflite.dict
+cp tflite.dict models.dict
 [ "$(wc -c <models.dict)" -le 114688 ] || fail "the dictionary is larger than it may be"
 works dict info models.dict
 grep -q 2023-11-14 .out || fail "SOURCE_DATE_EPOCH is not the dictionary's date"
-works diff old.tflite new.tflite -o update.tflp --neural --dict models.dict --level 19 --parallel -f
+rm update.tflp
+works diff old.tflite new.tflite -o update.tflp --neural --dict models.dict --level 19 --parallel
+works verify old.tflite update.tflp
+works inspect update.tflp
+works inspect update.tflp --json
+works patch old.tflite update.tflp -o out.tflite -f
+same out.tflite new.tflite
 works diff old.tflite new.tflite -o with.tflp --strategy zstd --dict models.dict
 works verify old.tflite with.tflp
 works diff old.tflite new.tflite -o embedded.tflp --strategy zstd --dict models.dict --embed-dict

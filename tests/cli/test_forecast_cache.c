@@ -287,6 +287,77 @@ static void nonsense_with_a_right_checksum_is_a_miss(void **state)
     }
 }
 
+/* What a run that read the models whole would have left: the digest is 32 times `byte`. */
+static void forge_contents(const fixture *f, uint8_t byte)
+{
+    uint8_t all[1024];
+    size_t n = slurp(f->file, all, sizeof all);
+    memset(all + 40, byte, 32);
+    uint64_t sum = mlr_xxh64_of(all, MLR_CACHE_HEAD - 8);
+    for (unsigned k = 0; k < 8; k++) {
+        all[MLR_CACHE_HEAD - 8 + k] = (uint8_t)(sum >> (8 * k));
+    }
+    spill(f->file, all, n);
+}
+
+static size_t left_after_confirming(fixture *f, uint8_t byte)
+{
+    uint8_t contents[MLR_SHA256_BYTES];
+    memset(contents, byte, sizeof contents);
+    mlr_forecast_cache *c = cache_of(f);
+    assert_int_equal(mlr_forecast_cache_count(c), PAIRS);
+    mlr_forecast_cache_confirm(c, contents);
+    mlr_choice choice = choice_of(3);
+    mlr_forecast_key k = key_of(f, 0, &choice);
+    mlr_prediction p;
+    size_t now = mlr_forecast_cache_count(c);
+    assert_int_equal(mlr_forecast_cache_get(c, &k, &p), now > 0);
+    mlr_forecast_cache_close(c);
+    c = cache_of(f);
+    assert_int_equal(mlr_forecast_cache_count(c), now);
+    mlr_forecast_cache_close(c);
+    return now;
+}
+
+static void forecasts_of_other_contents_are_forgotten_once_digests_are_known(void **state)
+{
+    fixture *f = *state;
+    fill(f);
+    forge_contents(f, 7);
+    assert_int_equal(left_after_confirming(f, 8), 0);
+    fill(f); /* of contents that are known now */
+    assert_int_equal(left_after_confirming(f, 8), PAIRS);
+    assert_int_equal(left_after_confirming(f, 7), 0);
+}
+
+static void digests_are_remembered_with_the_forecasts_that_were_there(void **state)
+{
+    fixture *f = *state;
+    fill(f);
+    assert_int_equal(left_after_confirming(f, 5), PAIRS);
+    assert_int_equal(left_after_confirming(f, 5), PAIRS);
+    assert_int_equal(left_after_confirming(f, 6), 0);
+    mlr_forecast_cache_confirm(NULL, (const uint8_t[MLR_SHA256_BYTES]){1});
+}
+
+/* Opened before the digests were known, written after: what it loaded may be wrong. */
+static void who_does_not_know_the_digests_overwrites_nobody_who_does(void **state)
+{
+    fixture *f = *state;
+    mlr_choice choice = choice_of(5);
+    mlr_prediction p = answer(0);
+    fill(f);
+    mlr_forecast_cache *early = cache_of(f);
+    forge_contents(f, 7);
+    assert_int_equal(left_after_confirming(f, 8), 0);
+    mlr_forecast_key k = key_of(f, 0, &choice);
+    mlr_forecast_cache_put(early, &k, &p);
+    mlr_forecast_cache_close(early);
+    mlr_forecast_cache *c = cache_of(f);
+    assert_int_equal(mlr_forecast_cache_count(c), 0);
+    mlr_forecast_cache_close(c);
+}
+
 static void the_folder_keeps_the_newest_files(void **state)
 {
     fixture *f = *state;
@@ -354,6 +425,9 @@ int main(void)
         CASE(a_model_that_was_touched_is_another),
         CASE(a_damaged_file_gives_right_answers_or_none),
         CASE(nonsense_with_a_right_checksum_is_a_miss),
+        CASE(forecasts_of_other_contents_are_forgotten_once_digests_are_known),
+        CASE(digests_are_remembered_with_the_forecasts_that_were_there),
+        CASE(who_does_not_know_the_digests_overwrites_nobody_who_does),
         CASE(the_folder_keeps_the_newest_files),
         cmocka_unit_test(the_folder_is_an_absolute_path_or_none),
         CASE(a_folder_that_cannot_be_made_is_no_error),

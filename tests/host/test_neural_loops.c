@@ -239,8 +239,9 @@ static void mixes_as_the_reference(void **state)
         return;
     }
     mlr_quant_mix *a = malloc(sizeof *a), *b = malloc(sizeof *b);
-    mlr_quant_mix_reset(a);
-    mlr_quant_mix_reset(b);
+    const mlr_quant_shape *all = mlr_quant_shape_of(mlr_dtype_get(MLR_DTYPE_Q4_K));
+    mlr_quant_mix_reset(a, all);
+    mlr_quant_mix_reset(b, all);
     rng r = rng_new(36);
     for (unsigned round = 0; round < 300000; round++) {
         static const unsigned skews[] = {0, 10, 60000, 65530, 30000, 1};
@@ -249,10 +250,11 @@ static void mixes_as_the_reference(void **state)
         from[1] = from[0];
         for (unsigned i = 0; i + 1 < MLR_QMIX_INPUTS; i++) {
             size_t slot = (size_t)(i * 400 + rng_below(&r, 40));
-            a->at[i] = a->slot[1][slot];
-            b->at[i] = b->slot[1][slot];
+            a->at[i] = a->codes.slot[slot];
+            b->at[i] = b->codes.slot[slot];
         }
-        a->kind = b->kind = round % 2;
+        a->lessons = round % 2 == 0 ? &a->subs : &a->codes;
+        b->lessons = round % 2 == 0 ? &b->subs : &b->codes;
         a->rate_log = b->rate_log = 15 + round / 1000 % 2;
         a->rate = b->rate = 1 << a->rate_log;
         mlr_quant_coder coder[2] = {{say, &from[0]}, {say, &from[1]}};
@@ -260,8 +262,8 @@ static void mixes_as_the_reference(void **state)
         assert_int_equal(fast->quant_mixed(b, node, &coder[1], 0), want);
         assert_int_equal(from[0].chance, from[1].chance);
     }
-    assert_memory_equal(a->slot, b->slot, sizeof a->slot);
-    assert_memory_equal(a->weight, b->weight, sizeof a->weight);
+    assert_memory_equal(&a->codes, &b->codes, sizeof a->codes);
+    assert_memory_equal(a->subs.weight, b->subs.weight, sizeof a->subs.weight);
     free(a);
     free(b);
 }

@@ -119,7 +119,7 @@ class Record:
         need(not self.payload or (self.inline and self.blocks == 1), "end of a record")
         if self.blocks and number:
             self.dictionary = patch.dictionary(number - 1)
-        if self.old_bytes:
+        if self.old_bytes and self.blocks:
             need(self.block_old() <= h.block_old, "references within the header's")
 
         patch.hold_to_terms(STRATEGIES[self.strategy][2](self))

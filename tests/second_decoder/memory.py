@@ -77,7 +77,8 @@ def quant(rec):
         c.take(3)
         c.take(c.varint())
     if form & 1:
-        mixing = 2 * (64 * (3008 + 8) + 5 * 1024 + 20) + 17 * 4 * 585
+        kind, number = 64 * (3008 + 8) + 5 * 1024, 4 * 585
+        mixing = kind + number + (16 * number if shape.supers else 0) + (kind - 64 * 1008 if shape.subs else 0)
         return state, 8 * codes + mixing + made
     for kind in range(3):
         if shape.numbers(kind, 1):

@@ -491,7 +491,7 @@ def decode(rec, payload, old, n, first):
         b.out += c.rest()
     elif kind == 3:
         changes(b, c)
-    elif kind == 4:
+    elif kind == 4 and rec.strategy == 17:
         mixed(b, c)
     else:
         raise Bad("neural block of a known kind")

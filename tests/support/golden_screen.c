@@ -64,9 +64,17 @@ typedef struct variant {
     const char *suffix, *script;
 } variant;
 
-static void each(mlr_app *app, const char *name, const variant *t, size_t n)
+void golden_screen_sizes(mlr_app *app, const char *name)
 {
-    for (size_t i = 0; i < n; i++) {
+    static const variant t[] = {
+        {"40x12", "@size 12 40\n@glyphs block\n@theme default\n@depth rgb\n"},
+        {"80x24", "@size 24 80\n"},
+        {"140x45", "@size 45 140\n"},
+        {"40x12.ascii", "@size 12 40\n@glyphs ascii\n@theme mono\n@depth mono\n"},
+        {"140x45.ascii", "@size 45 140\n"},
+        {"80x24.ascii", "@size 24 80\n"},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         char file[128];
         mlr_err err = {0};
         mlr_script_run(app, t[i].script, &err);
@@ -74,29 +82,5 @@ static void each(mlr_app *app, const char *name, const variant *t, size_t n)
         snprintf(file, sizeof file, "%s_%s", name, t[i].suffix);
         golden_screen(app, file);
     }
-}
-
-void golden_screen_sizes(mlr_app *app, const char *name)
-{
-    static const variant t[] = {
-        {"40x12", "@size 12 40\n"},
-        {"80x24", "@size 24 80\n"},
-        {"140x45", "@size 45 140\n"},
-        {"80x24.ascii", "@size 24 80\n@glyphs ascii\n@theme mono\n@depth mono\n"},
-    };
-    each(app, name, t, sizeof t / sizeof *t);
-}
-
-void golden_screen_all(mlr_app *app, const char *name)
-{
-    static const variant t[] = {
-        {"40x12.ascii", "@size 12 40\n@glyphs ascii\n@theme mono\n@depth mono\n"},
-        {"140x45.ascii", "@size 45 140\n"},
-        {"40x12", "@size 12 40\n@glyphs block\n@theme default\n@depth rgb\n"},
-        {"80x24", "@size 24 80\n"},
-        {"140x45", "@size 45 140\n"},
-        {"80x24.ascii", "@size 24 80\n@glyphs ascii\n@theme mono\n@depth mono\n"},
-    };
-    each(app, name, t, sizeof t / sizeof *t);
 }
 #endif

@@ -9,10 +9,7 @@
 
 void golden_screen(mlr_app *app, const char *name);
 
-/* At 40x12, 80x24, 140x45, and at 80x24 without colour and glyphs. */
+/* At 40x12, 80x24 and 140x45, each with and without colour and block glyphs. */
 void golden_screen_sizes(mlr_app *app, const char *name);
-
-/* At all three sizes, each with and without colour and glyphs. */
-void golden_screen_all(mlr_app *app, const char *name);
 
 #endif

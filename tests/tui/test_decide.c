@@ -3,11 +3,11 @@
  * sessions of keys. MLR_GOLDEN=write rewrites the files under tests/golden/screens.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "apply/host/heap.h"
 #include "codec/strategy.h"
+#include "tests/support/golden_screen.h"
 #include "tests/support/sample_pair.h"
 #include "tests/support/test.h"
 #include "tui/script.h"
@@ -91,61 +91,6 @@ static void run(const char *script)
     assert_no_err(&err);
 }
 
-static char *read_file(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    char *text = f == NULL ? NULL : calloc(1, 1 << 20);
-    if (text != NULL && fread(text, 1, (1 << 20) - 1, f) == 0) {
-        text[0] = '\0';
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    return text;
-}
-
-static void compare(const char *name)
-{
-    char path[256];
-    size_t taken = 0;
-    const char *mode = getenv("MLR_GOLDEN");
-    char *got = mlr_script_golden(&app, &taken);
-    assert_non_null(got);
-    snprintf(path, sizeof path, "tests/golden/screens/%s.txt", name);
-    if (mode != NULL && strcmp(mode, "write") == 0) {
-        FILE *f = fopen(path, "wb");
-        assert_non_null(f);
-        fputs(got, f);
-        fclose(f);
-    }
-    char *want = read_file(path);
-    assert_non_null(want);
-    if (strcmp(want, got) != 0) {
-        print_message("%s differs; it is now:\n%s\n", path, got);
-    }
-    assert_string_equal(got, want);
-    free(want);
-    mlr_give(&heap.alloc, got, taken);
-}
-
-static void at_every_size(const char *name)
-{
-    static const struct {
-        const char *suffix, *script;
-    } t[] = {
-        {"40x12", "@size 12 40\n"},
-        {"80x24", "@size 24 80\n"},
-        {"140x45", "@size 45 140\n"},
-        {"80x24.ascii", "@size 24 80\n@glyphs ascii\n@theme mono\n@depth mono\n"},
-    };
-    for (size_t i = 0; i < 4; i++) {
-        char file[128];
-        run(t[i].script);
-        snprintf(file, sizeof file, "%s_%s", name, t[i].suffix);
-        compare(file);
-    }
-}
-
 static const mlr_ui_row *row_named(const char *name)
 {
     for (size_t i = 0; i < app.session.rows.count; i++) {
@@ -168,21 +113,21 @@ static void the_table_with_forecasts_and_budgets(void **state)
         "b \"mem\" <Enter> \"8M\" <Enter>");
     forecast_all(); /* another device takes them away */
     run("<Esc>");
-    at_every_size("decide_tensors");
+    golden_screen_sizes(&app, "decide_tensors");
 }
 
 static void the_menu_of_strategies(void **state)
 {
     (void)state;
     run("@size 45 140\nf \"name:mlp !same\" <Enter> * e");
-    at_every_size("decide_strategy");
+    golden_screen_sizes(&app, "decide_strategy");
 }
 
 static void the_command_line(void **state)
 {
     (void)state;
     run("@size 45 140\nf \"name:mlp !same\" <Enter> * e \"xor-pl\" <Enter> y");
-    at_every_size("decide_command");
+    golden_screen_sizes(&app, "decide_command");
     assert_non_null(strstr(app.wishes.copy, "--profile tuned.sftp.yaml"));
 }
 
@@ -190,38 +135,64 @@ static void an_export_before_it_starts(void **state)
 {
     (void)state;
     run("@size 45 140\nx");
-    at_every_size("decide_export");
+    golden_screen_sizes(&app, "decide_export");
+}
+
+/* As if the first `made` of the tensors had been written, with misses of up to 12 %. */
+static void export_up_to(size_t made)
+{
+    mlr_exporter *e = &app.exporter;
+    mlr_err err = {0};
+    mlr_exporter_prepare(e, app.session.rows.count, &err);
+    assert_no_err(&err);
+    snprintf(e->wish.patch, sizeof e->wish.patch, "out/tuned.sftp");
+    for (size_t i = 0; i < app.desk.travelling; i++) {
+        uint32_t row = app.desk.by_size[i];
+        mlr_exported *x = &e->item[row];
+        const mlr_ui_row *r = &app.session.rows.row[row];
+        *x = (mlr_exported){.name = r->name, .bytes = r->bytes, .made = i < made};
+        x->predicted = r->out.value;
+        x->strategy = MLR_STRATEGY_neural;
+        x->level = 3;
+        e->predicted += x->predicted;
+        e->to_make++;
+        if (x->made) {
+            x->actual = (uint64_t)(r->out.value * (1 + ((int)(i % 9) - 4) * 0.03));
+            e->actual += x->actual;
+            e->predicted_made += x->predicted;
+            e->made++;
+            e->last = row;
+        }
+    }
 }
 
 static void an_export_that_is_done(void **state)
 {
     (void)state;
     mlr_exporter *e = &app.exporter;
-    mlr_err err = {0};
-    mlr_exporter_prepare(e, app.session.rows.count, &err);
-    assert_no_err(&err);
-    snprintf(e->wish.patch, sizeof e->wish.patch, "out/tuned.sftp");
+    export_up_to(app.desk.travelling);
     e->result = (mlr_diff_result){.new_bytes = 990000000, .seconds = 12.5};
-    for (size_t i = 0; i < app.desk.travelling; i++) {
-        uint32_t row = app.desk.by_size[i];
-        mlr_exported *x = &e->item[row];
-        const mlr_ui_row *r = &app.session.rows.row[row];
-        *x = (mlr_exported){.name = r->name, .bytes = r->bytes, .made = true};
-        x->predicted = r->out.value;
-        x->actual = (uint64_t)(r->out.value * (1 + ((int)(i % 9) - 4) * 0.03));
-        x->strategy = MLR_STRATEGY_neural;
-        x->level = 3;
-        e->predicted += x->predicted;
-        e->actual += x->actual;
-        e->made++;
-    }
-    e->to_make = e->made;
-    e->predicted_made = e->predicted;
     e->result.made.patch_bytes = e->actual + 1000;
     e->result.need_bytes = 4 << 20;
     e->state = MLR_EXPORT_DONE;
     run("@size 45 140\n6");
-    at_every_size("decide_export_done");
+    golden_screen_sizes(&app, "decide_export_done");
+}
+
+/* Eight seconds on, 400 of 990 MB: 50 MB/s. */
+static void an_export_that_runs(void **state)
+{
+    (void)state;
+    mlr_exporter *e = &app.exporter;
+    export_up_to(app.desk.travelling / 3);
+    e->state = MLR_EXPORT_RUNNING;
+    e->was_encoding = true;
+    atomic_store(&e->encoding, true);
+    atomic_store(&e->job.total, 990000000);
+    atomic_store(&e->job.done, 400000000);
+    run("@size 45 140\n6");
+    e->encode_ms = app.now_ms - 8000;
+    golden_screen_sizes(&app, "decide_export_running");
 }
 
 /* --- sessions ---------------------------------------------------------------------------
@@ -285,6 +256,35 @@ static void quitting_asks_only_where_something_would_be_lost(void **state)
     assert_true(app.wishes.quit);
 }
 
+static void glance(size_t row, uint64_t bytes, double error, bool exact)
+{
+    mlr_cast c = {.query =
+                      mlr_query_of(row, mlr_desk_pick(&app.desk, row), MLR_EFFORT_GLANCE),
+                  .p = {.bytes = bytes, .error = error, .exact = exact, .fits = true}};
+    mlr_outlook_put(app.desk.outlook, &c);
+}
+
+/* Neither the largest nor the one with the largest relative error comes first. */
+static void what_leaves_most_bytes_uncertain_is_looked_at_first(void **state)
+{
+    uint32_t got[16];
+    const uint32_t *row = app.desk.by_size;
+    (void)state;
+    assert_true(app.desk.travelling >= 5);
+    mlr_outlook_forget(app.desk.outlook);
+    assert_int_equal(mlr_desk_uncertain(&app.desk, got, 16), 0);
+    glance(row[0], 1000000, 0.001, false); /* 1,000 bytes */
+    glance(row[1], 9000, 0.5, false);      /* 4,500 */
+    glance(row[2], 5000000, 0, true);      /* known */
+    glance(row[3], 100000, 0.09, false);   /* 9,000 */
+    glance(row[4], 2000, 0.9, false);      /* 1,800 */
+    assert_int_equal(mlr_desk_uncertain(&app.desk, got, 16), 4);
+    const uint32_t want[] = {row[3], row[1], row[4], row[0]};
+    assert_memory_equal(got, want, sizeof want);
+    assert_int_equal(mlr_desk_uncertain(&app.desk, got, 2), 2);
+    assert_memory_equal(got, want, 2 * sizeof *want);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fresh, done)
@@ -292,8 +292,10 @@ int main(void)
         TEST(the_table_with_forecasts_and_budgets),
         TEST(the_menu_of_strategies),
         TEST(the_command_line),
+        TEST(what_leaves_most_bytes_uncertain_is_looked_at_first),
         TEST(an_export_before_it_starts),
         TEST(an_export_that_is_done),
+        TEST(an_export_that_runs),
         TEST(a_choice_shows_who_decided),
         TEST(dot_repeats_on_the_next_row),
         TEST(marked_rows_change_as_one_step),

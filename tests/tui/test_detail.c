@@ -335,6 +335,95 @@ static void every_pane_stands_alone_on_small_screens(void **state)
     golden_screen(&app, "detail_histogram_40x12");
 }
 
+static void histograms_lie_over_each_other_or_apart(void **state)
+{
+    (void)state;
+    run("@size 24 80\n<Enter> <Tab> <Tab> <Tab> z");
+    golden_screen(&app, "detail_overlay_80x24");
+    run("O");
+    golden_screen(&app, "detail_strips_80x24");
+    run("O");
+    golden_screen(&app, "detail_overlay_80x24");
+}
+
+/* --- a quantised pair -------------------------------------------------------------------
+ */
+
+enum { Q8_BLOCK = 34, Q8_BLOCKS = 4 };
+
+static void put_number(FILE *f, uint64_t value, int bytes)
+{
+    for (int i = 0; i < bytes; i++) {
+        fputc((int)(value >> (8 * i) & 255), f);
+    }
+}
+
+static void put_text(FILE *f, const char *text)
+{
+    put_number(f, strlen(text), 8);
+    fputs(text, f);
+}
+
+/* GGUF 3: one text of metadata, one Q8_0 tensor of 4 rows of 32. */
+static void write_gguf(const char *path, const char *name, const uint8_t *data)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fputs("GGUF", f);
+    put_number(f, 3, 4);
+    put_number(f, 1, 8); /* tensors */
+    put_number(f, 1, 8); /* pairs of metadata */
+    put_text(f, "general.name");
+    put_number(f, 8, 4); /* a text */
+    put_text(f, name);
+    put_text(f, "blk.0.ffn_up.weight");
+    put_number(f, 2, 4); /* dimensions */
+    put_number(f, 32, 8);
+    put_number(f, Q8_BLOCKS, 8);
+    put_number(f, 8, 4); /* Q8_0 */
+    put_number(f, 0, 8); /* offset */
+    while (ftell(f) % 32 != 0) {
+        fputc(0, f);
+    }
+    fwrite(data, 1, Q8_BLOCK * Q8_BLOCKS, f);
+    fclose(f);
+}
+
+/* Block 1 changes in one byte of its scale and three codes; the name changes as well. */
+static void open_quantised(void)
+{
+    uint8_t data[Q8_BLOCK * Q8_BLOCKS];
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)(i % Q8_BLOCK < 2 ? 0x28 : i * 7);
+    }
+    write_gguf(old_path, "first", data);
+    data[Q8_BLOCK] ^= 1;
+    data[Q8_BLOCK + 2] ^= 1;
+    data[Q8_BLOCK + 9] ^= 1;
+    data[Q8_BLOCK + 33] ^= 1;
+    write_gguf(new_path, "second", data);
+    mlr_app_open_pair(&app, old_path, new_path);
+    mlr_script_settle(&app);
+}
+
+static void bytes_of_a_block_tell_scales_from_codes(void **state)
+{
+    (void)state;
+    open_quantised();
+    run("@size 24 100\n<Enter> g B\n@expect scales underlined\n"
+        "@expect block 0  scales 0 of 2 bytes changed  codes 0 of 32");
+    run("G\n@expect block 3  scales 0 of 2 bytes changed  codes 0 of 32");
+    run("g l\n@expect block 1  scales 1 of 2 bytes changed  codes 3 of 32");
+}
+
+static void changed_metadata_is_a_leaf_of_the_tree(void **state)
+{
+    (void)state;
+    open_quantised();
+    run("@size 45 140\n2\n@expect Metadata  1 changed\nG l\n@expect general.name\n@expect "
+        "first\n@expect second");
+}
+
 static void bytes_look_right(void **state)
 {
     (void)state;
@@ -363,6 +452,12 @@ int main(void)
                                         done),
         cmocka_unit_test_setup_teardown(detail_looks_right, fresh, done),
         cmocka_unit_test_setup_teardown(every_pane_stands_alone_on_small_screens, fresh,
+                                        done),
+        cmocka_unit_test_setup_teardown(histograms_lie_over_each_other_or_apart, fresh,
+                                        done),
+        cmocka_unit_test_setup_teardown(bytes_of_a_block_tell_scales_from_codes, fresh,
+                                        done),
+        cmocka_unit_test_setup_teardown(changed_metadata_is_a_leaf_of_the_tree, fresh,
                                         done),
         cmocka_unit_test_setup_teardown(bytes_look_right, fresh, done),
     };

@@ -148,14 +148,14 @@ static void rules_beside_what_they_decide(void **state)
     (void)state;
     read_house();
     run("j");
-    golden_screen_all(&app, "rules");
+    golden_screen_sizes(&app, "rules");
 }
 
 static void no_rules_say_how_to_get_some(void **state)
 {
     (void)state;
     run("@size 45 140\n5 <Tab>");
-    golden_screen_all(&app, "rules_none");
+    golden_screen_sizes(&app, "rules_none");
 }
 
 static void a_mistake_has_its_line_and_column(void **state)
@@ -167,7 +167,7 @@ static void a_mistake_has_its_line_and_column(void **state)
     mlr_desk_set_rules(&app, bad, strlen(bad), "edited");
     free(bad);
     run("n");
-    golden_screen_all(&app, "rules_mistake");
+    golden_screen_sizes(&app, "rules_mistake");
     assert_int_equal(app.desk.book.problem[0].line, 14);
     assert_int_equal(app.desk.book.problem[0].column, 7);
     assert_string_equal(app.desk.book.problem[0].fix, "level");

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "apply/host/heap.h"
@@ -141,6 +142,55 @@ static void a_meter_costs_few_bytes_and_nothing_costs_none(void **state)
     close(c.tty);
 }
 
+/* Processor time of this thread, in nanoseconds. */
+static double cpu_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+enum { UPDATES = 500 };
+
+/* Drawing and painting of a meter that moves each time; tells what one took. */
+static void paint_many(mlr_term *t)
+{
+    mlr_heap heap;
+    mlr_grid g;
+    fill(&g, &heap);
+    meter(&g, 0);
+    mlr_term_paint(t, &g, &theme);
+    step(t);
+    double before = cpu_ns();
+    for (int i = 1; i <= UPDATES; i++) {
+        meter(&g, (double)i / UPDATES);
+        mlr_term_paint(t, &g, &theme);
+    }
+    double each = (cpu_ns() - before) / UPDATES;
+    step(t);
+    dprintf(STDERR_FILENO, "<cpu %.0f>", each);
+    mlr_grid_release(&g);
+}
+
+static void a_meter_update_takes_less_than_a_millisecond(void **state)
+{
+    (void)state;
+    child c = start(paint_many);
+    (void)drain(c.tty, output, sizeof output, 400);
+    assert_int_equal(write(c.tty, "a", 1), 1);
+    size_t sent = drain(c.tty, output, sizeof output, 500);
+    assert_int_equal(write(c.tty, "b", 1), 1);
+    assert_int_equal(finish(&c), 0);
+    const char *told = strstr(output, "<cpu ");
+    assert_non_null(told);
+    double each = strtod(told + 5, NULL);
+    print_message("%d updates: %zu bytes and %.0f us each\n", UPDATES, sent / UPDATES,
+                  each / 1000);
+    assert_in_range(sent, UPDATES, UPDATES * 400 - 1);
+    assert_true(each > 0 && each < 1e6);
+    close(c.tty);
+}
+
 static void wait_for_the_end(mlr_term *t)
 {
     mlr_heap heap;
@@ -243,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_meter_costs_few_bytes_and_nothing_costs_none),
+        cmocka_unit_test(a_meter_update_takes_less_than_a_millisecond),
         cmocka_unit_test(every_signal_leaves_the_terminal_as_it_was),
         cmocka_unit_test(keys_and_sizes_arrive),
     };

@@ -121,7 +121,7 @@ static void what_if_for_the_marked(void **state)
     (void)state;
     run("@size 45 140\nf \"name:mlp !same\" <Enter> * e \"xor-pl\" <Enter> F\n"
         "b \"size\" <Enter> \"120M\" <Enter> 4 j j l l l l l l");
-    golden_screen_all(&app, "tune_what_if");
+    golden_screen_sizes(&app, "tune_what_if");
 }
 
 static void rules_that_were_found(void **state)
@@ -130,7 +130,7 @@ static void rules_that_were_found(void **state)
     run("@size 45 140\nb \"mem\" <Enter> \"8M\" <Enter>");
     forecast_all(); /* another device takes them away */
     take_found();
-    golden_screen_all(&app, "tune_found");
+    golden_screen_sizes(&app, "tune_found");
     assert_true(view()->tuner.row[0].ticked);
     assert_true(view()->tuner.row[1].over); /* made up: sparse takes 9 MiB */
     assert_false(view()->tuner.row[1].ticked);
@@ -142,7 +142,7 @@ static void history_compared(void **state)
     run("@size 45 140\nf \"name:mlp !same\" <Enter> * e \"zstd-ref\" <Enter> M F\n"
         "/ \"layers.20.self_attn.q_proj.w\" <Enter> > > e \"xor-pl\" <Enter>\n"
         "4 H");
-    golden_screen_all(&app, "history");
+    golden_screen_sizes(&app, "history");
 }
 
 /* --- the what-if ------------------------------------------------------------------------

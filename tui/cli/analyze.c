@@ -146,8 +146,11 @@ static mlr_status find_hints(mlr_analyze *a, mlr_err *err)
 mlr_status mlr_analyze_predict(mlr_analyze *a, uint32_t pair, const mlr_choice *choice,
                                mlr_prediction *out, mlr_err *err)
 {
-    return mlr_predict_remembered(a->cache, &a->predictor, pair, choice, a->effort, out,
-                                  err);
+    mlr_device device = *mlr_device_at(0);
+    mlr_predictor predictor = a->predictor;
+    predictor.device = &device;
+    mlr_device_for_plan(&device, &a->plan, choice); /* as diff does */
+    return mlr_predict_remembered(a->cache, &predictor, pair, choice, a->effort, out, err);
 }
 
 typedef struct batch {

@@ -9,6 +9,7 @@
 #include "apply/host/host_kernels.h"
 #include "apply/host/inflate_zstd.h"
 #include "apply/patch_format.h"
+#include "tui/cli/forecast_cache.h"
 #include "tui/cli/patch_sink.h"
 
 /* No patch needs less: what lies below is refused only when its need is known. */
@@ -298,32 +299,31 @@ static mlr_status try_patch(diff *d)
     return d->err->status;
 }
 
-/* Less for blocks, then less for tables; false where nothing is left to save. */
-static bool tighten(mlr_device *d)
-{
-    if (d->block_bytes > LEAST_BLOCK) {
-        d->block_bytes /= 2;
-        return true;
-    }
-    if (d->memory_bytes <= LEAST_MEMORY) {
-        return false;
-    }
-    d->memory_bytes -= d->memory_bytes / 4;
-    d->memory_bytes = d->memory_bytes > LEAST_MEMORY ? d->memory_bytes : LEAST_MEMORY;
-    return true;
-}
-
 /* Strategies differ in what they need: where the first choice was too large, smaller ones
    follow. So what does not fit in the end is what takes least. */
 static mlr_status write_patch(diff *d)
 {
     phase(d, "encode");
     while (try_patch(d) == MLR_OK && !fits(d)) {
-        if (!tighten(&d->device)) {
+        if (!mlr_device_tighten(&d->device)) {
             return does_not_fit(d);
         }
     }
     return d->err->status;
+}
+
+/* Forecasts remembered of other contents than these are forgotten. */
+static void confirm_forecasts(const diff *d)
+{
+    char folder[1024];
+    if (d->cli->env == NULL ||
+        mlr_forecast_folder(folder, sizeof folder, d->cli->env) == NULL) {
+        return;
+    }
+    mlr_forecast_cache *c =
+        mlr_forecast_cache_open(folder, d->old_model, d->new_model, d->cli->alloc);
+    mlr_forecast_cache_confirm(c, d->result->made.models_sha256);
+    mlr_forecast_cache_close(c);
 }
 
 static double now(void)
@@ -345,15 +345,18 @@ mlr_status mlr_diff_write(mlr_cli *cli, const mlr_diff_wish *wish, mlr_diff_resu
               .err = err};
     mlr_pool_init(&d.pool, cli->alloc);
     d.device = mlr_diff_device(wish->device, wish->max_memory);
-    d.most = wish->max_memory > 0 && wish->max_memory < d.device.memory_bytes
-                 ? wish->max_memory
-                 : d.device.memory_bytes;
     phase(&d, "match");
     if (open_models(&d) == MLR_OK && load_dict(&d) == MLR_OK && match(&d) == MLR_OK) {
         result->old_bytes = d.plan.old_bytes;
         result->new_bytes = d.plan.new_bytes;
-        if (!d.enough) {
-            write_patch(&d);
+        if (wish->plan.choose == NULL) {
+            mlr_device_for_plan(&d.device, &d.plan, &wish->plan.choice);
+        }
+        d.most = wish->max_memory > 0 && wish->max_memory < d.device.memory_bytes
+                     ? wish->max_memory
+                     : d.device.memory_bytes;
+        if (!d.enough && write_patch(&d) == MLR_OK) {
+            confirm_forecasts(&d);
         }
     }
     mlr_cli_keep_error(cli, err);

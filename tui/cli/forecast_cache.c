@@ -18,19 +18,28 @@
 #include "codec/strategy.h"
 
 /*
- * head: magic, format, digest of the models' identity, XXH64 of these 40 bytes
+ * head: magic, format, digest of the models' identity, digest of their contents (zeros:
+ * nobody has read them whole yet), XXH64 of these 72 bytes
  * entry: 16 bytes that tell the question; the answer; XXH64 of the 64 bytes before it
  */
-static const uint8_t magic[8] = {'M', 'L', 'R', 'F', 1, 0, 0, 0};
+static const uint8_t magic[8] = {'M', 'L', 'R', 'F', 2, 0, 0, 0};
 
 /* Counts changes to how forecasts are made: older answers are forgotten. */
-enum { METHOD = 1, ID = 16, BODY = MLR_CACHE_ENTRY - 8, SLOTS = 2 * MLR_CACHE_ENTRIES };
+enum {
+    METHOD = 1,
+    ID = 16,
+    CONTENTS = 40,
+    HEAD_SUM = 72,
+    BODY = MLR_CACHE_ENTRY - 8,
+    SLOTS = 2 * MLR_CACHE_ENTRIES
+};
 
 struct mlr_forecast_cache {
     const mlr_allocator *alloc;
     pthread_mutex_t lock;
     char folder[1024];
     uint8_t models[MLR_SHA256_BYTES];
+    uint8_t contents[MLR_SHA256_BYTES]; /* zeros: not known */
     uint8_t (*entry)[MLR_CACHE_ENTRY];
     uint32_t *slot; /* index of an entry + 1, by its id */
     size_t count, room;
@@ -237,7 +246,31 @@ static void head_of(const mlr_forecast_cache *c, uint8_t head[MLR_CACHE_HEAD])
 {
     memcpy(head, magic, sizeof magic);
     memcpy(head + sizeof magic, c->models, sizeof c->models);
-    mlr_store64(head + 40, mlr_xxh64_of(head, 40));
+    memcpy(head + CONTENTS, c->contents, sizeof c->contents);
+    mlr_store64(head + HEAD_SUM, mlr_xxh64_of(head, HEAD_SUM));
+}
+
+static bool known(const uint8_t contents[MLR_SHA256_BYTES])
+{
+    static const uint8_t none[MLR_SHA256_BYTES];
+    return memcmp(contents, none, sizeof none) != 0;
+}
+
+/* The digest of the contents in the head of a whole file about these models. */
+static bool read_head(const mlr_forecast_cache *c, const mlr_source *s,
+                      uint8_t contents[MLR_SHA256_BYTES])
+{
+    uint8_t want[MLR_CACHE_HEAD], head[MLR_CACHE_HEAD];
+    mlr_err err = {0};
+    head_of(c, want);
+    bool ours = s->size >= MLR_CACHE_HEAD &&
+                s->read_at(s->ctx, 0, head, sizeof head, &err) == MLR_OK &&
+                memcmp(head, want, CONTENTS) == 0 &&
+                mlr_load64(head + HEAD_SUM) == mlr_xxh64_of(head, HEAD_SUM);
+    if (ours) {
+        memcpy(contents, head + CONTENTS, MLR_SHA256_BYTES);
+    }
+    return ours;
 }
 
 static void load_entries(mlr_forecast_cache *c, const mlr_source *s, mlr_err *err)
@@ -264,16 +297,12 @@ static void load_entries(mlr_forecast_cache *c, const mlr_source *s, mlr_err *er
 static void load(mlr_forecast_cache *c)
 {
     char path[1200];
-    uint8_t want[MLR_CACHE_HEAD], head[MLR_CACHE_HEAD];
     mlr_file f = {0};
     mlr_err err = {0};
     if (!path_of(c, path, sizeof path) || mlr_file_open(&f, path, NULL, &err) != MLR_OK) {
         return;
     }
-    head_of(c, want);
-    if (f.source.size >= MLR_CACHE_HEAD &&
-        f.source.read_at(f.source.ctx, 0, head, sizeof head, &err) == MLR_OK &&
-        memcmp(head, want, sizeof head) == 0) {
+    if (read_head(c, &f.source, c->contents)) {
         load_entries(c, &f.source, &err);
     }
     mlr_file_close(&f);
@@ -293,6 +322,21 @@ static void make_folder(const char *folder)
     (void)mkdir(path, 0700);
 }
 
+/* Another program has read the models whole since: what it keeps is right, what was loaded
+   here before may not be. */
+static bool confirmed_since(const mlr_forecast_cache *c, const char *path)
+{
+    uint8_t contents[MLR_SHA256_BYTES] = {0};
+    mlr_file f = {0};
+    mlr_err err = {0};
+    if (known(c->contents) || mlr_file_open(&f, path, NULL, &err) != MLR_OK) {
+        return false;
+    }
+    bool since = read_head(c, &f.source, contents) && known(contents);
+    mlr_file_close(&f);
+    return since;
+}
+
 static void save(mlr_forecast_cache *c)
 {
     char path[1200];
@@ -300,7 +344,7 @@ static void save(mlr_forecast_cache *c)
     mlr_out_file o = {0};
     mlr_err err = {0};
     make_folder(c->folder);
-    if (!path_of(c, path, sizeof path) ||
+    if (!path_of(c, path, sizeof path) || confirmed_since(c, path) ||
         mlr_out_open(&o, path, 0, MLR_REPLACE_EXISTING, NULL, &err) != MLR_OK) {
         return;
     }
@@ -421,6 +465,25 @@ void mlr_forecast_cache_put(mlr_forecast_cache *c, const mlr_forecast_key *k,
     entry_write(entry, id, p);
     pthread_mutex_lock(&c->lock);
     c->grown = add(c, entry) || c->grown;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void mlr_forecast_cache_confirm(mlr_forecast_cache *c,
+                                const uint8_t contents[MLR_SHA256_BYTES])
+{
+    if (c == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (memcmp(c->contents, contents, sizeof c->contents) != 0) {
+        if (known(c->contents)) {
+            memset(c->slot, 0, SLOTS * sizeof *c->slot);
+            c->count = 0;
+            c->grown = true;
+        }
+        c->grown = c->grown || c->count > 0;
+        memcpy(c->contents, contents, sizeof c->contents);
+    }
     pthread_mutex_unlock(&c->lock);
 }
 

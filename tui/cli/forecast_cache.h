@@ -50,6 +50,13 @@ mlr_status mlr_predict_remembered(mlr_forecast_cache *c, const mlr_predictor *p,
                                   uint32_t pair, const mlr_choice *choice,
                                   mlr_effort effort, mlr_prediction *out, mlr_err *err);
 
+/*
+ * The models have been read whole: the SHA-256 of what they hold. Forecasts that were made
+ * of other contents are forgotten; those made before anyone knew stay.
+ */
+void mlr_forecast_cache_confirm(mlr_forecast_cache *c,
+                                const uint8_t contents[MLR_SHA256_BYTES]);
+
 /* Writes what is new, by a temporary file that is renamed; failures are silent. Then
    removes the oldest files beyond MLR_CACHE_FILES. */
 void mlr_forecast_cache_keep(mlr_forecast_cache *c);
@@ -58,7 +65,7 @@ void mlr_forecast_cache_keep(mlr_forecast_cache *c);
 void mlr_forecast_cache_close(mlr_forecast_cache *c);
 
 /* Sizes in a cache file, and how many entries it held that were whole: for tests. */
-enum { MLR_CACHE_HEAD = 48, MLR_CACHE_ENTRY = 72 };
+enum { MLR_CACHE_HEAD = 80, MLR_CACHE_ENTRY = 72 };
 size_t mlr_forecast_cache_count(const mlr_forecast_cache *c);
 
 #endif
