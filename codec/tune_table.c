@@ -28,6 +28,12 @@ static bool possible(const mlr_predictor *p, const mlr_plan_record *r, unsigned 
            ((d->traits & MLR_NEEDS_INFLATE) == 0 || !no_zstd);
 }
 
+/* Whether bytes may be worth any time. */
+static bool size_counts(const row_task *t)
+{
+    return t->goal == MLR_GOAL_SIZE || t->limits->bytes > 0;
+}
+
 static bool by_zstd(unsigned id)
 {
     return (mlr_decoder_get(id)->traits & MLR_NEEDS_INFLATE) != 0;
@@ -39,7 +45,7 @@ static bool worth_a_try(const row_task *t, unsigned id)
 {
     enum { SLOW_MB_S = 20, SLOW_BYTES = 256 << 10 };
     bool little = t->patient || t->item->new_bytes <= SLOW_BYTES;
-    return mlr_price_speed(id) > SLOW_MB_S || (t->goal == MLR_GOAL_SIZE && little);
+    return mlr_price_speed(id) > SLOW_MB_S || (size_counts(t) && little);
 }
 
 /* All records of the item under one choice; x->fits is false where one of them cannot. */
@@ -157,7 +163,7 @@ static bool far_behind(const glance *g, uint64_t bytes, unsigned percent)
 static bool has_high(const row_task *t, unsigned id)
 {
     bool slow = id == MLR_STRATEGY_mix || id == MLR_STRATEGY_neural_quant;
-    return by_zstd(id) || (slow && t->goal == MLR_GOAL_SIZE);
+    return by_zstd(id) || (slow && size_counts(t));
 }
 
 static mlr_status try_strategy(row_task *t, const glance *g, unsigned id)
@@ -174,7 +180,7 @@ static mlr_status try_strategy(row_task *t, const glance *g, unsigned id)
     if (there && has_high(t, id) && !far_behind(g, x.bytes, t->patient ? 30 : 50)) {
         return try_high(t, g, &x, id);
     }
-    if (there && id == MLR_STRATEGY_neural && t->goal == MLR_GOAL_SIZE) {
+    if (there && id == MLR_STRATEGY_neural && size_counts(t)) {
         c.level = 12; /* where it takes its time with low ranks */
         if (predict(t, &c, t->effort, &x) == MLR_OK) {
             (void)add_option(t, &c, &x);

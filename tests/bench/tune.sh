@@ -33,7 +33,7 @@ settings() {
             esac
         done
     done
-    [ "$1" -gt $slow ] && echo "--neural -l 20"
+    [ "$1" -gt $slow ] && echo "--neural -l 20" || true
 }
 # budget GOAL OPTIONS: tunes within them and makes the patch; complains where one breaks.
 budget() {

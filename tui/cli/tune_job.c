@@ -323,7 +323,8 @@ static mlr_status try_others(tuner *t)
 {
     enum { ALL_STRUCTURE = 4 << 20 };
     mlr_tune_result *r = &t->j->result;
-    if (t->wish->goal != MLR_GOAL_SIZE) {
+    bool too_large = t->wish->max_bytes > 0 && r->patch_bytes > t->wish->max_bytes;
+    if (t->wish->goal != MLR_GOAL_SIZE && !too_large) {
         return MLR_OK;
     }
     mlr_profile plain = r->profile;
