@@ -1,7 +1,8 @@
 /*
- * rusage COMMAND [ARGUMENT...]: runs a command with its output thrown away and prints its exit
- * code, wall-clock seconds, seconds of processor time and peak resident bytes. A program of its own
- * because a child's peak counts what its parent held when it forked; this parent holds nothing.
+ * rusage COMMAND [ARGUMENT...]: runs a command with its output thrown away and prints its
+ * exit code, wall-clock seconds, seconds of processor time and peak resident bytes. A
+ * program of its own because a child's peak counts what its parent held when it forked;
+ * this parent holds nothing.
  */
 #include <fcntl.h>
 #include <stdio.h>
